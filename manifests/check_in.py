@@ -1,0 +1,135 @@
+"""How a site joins, and what it and the server say to each other at every poll.
+
+The server's answers are hints and wishes, never orders: nothing in them can make an agent install
+anything. What they can do is make it hold still.
+"""
+
+import base64
+import binascii
+from datetime import timedelta
+from typing import Annotated, Self
+
+from pydantic import Field, StringConstraints
+
+from manifests.documents import Document, Part, UtcDatetime
+from manifests.errors import ManifestError
+from manifests.file_list import Sha256
+from manifests.rollout import Ring
+from manifests.site import InstalledProduct, SitePolicy, SiteProfile
+from manifests.target_paths import Identifier, ProductName
+
+ENROLMENT_TYPE = "application/vnd.hsp.enrolment+json"
+CHECK_IN_TYPE = "application/vnd.hsp.check-in+json"
+
+INVITATION_LIFE = timedelta(hours=24)
+_INVITATION_PREFIX = "hsp-invitation:"
+
+HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")]
+PublicKeyHex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Invitation(Document):
+    """One use, one site, 24 hours; it carries the hash of the root that the site will pin.
+
+    The administrator compares the root's hash with one that reached them another way, since
+    whoever can change the invitation could otherwise name a root of their own.
+    """
+
+    profile: SiteProfile
+    server_url: HttpUrl
+    metadata_url: HttpUrl
+    targets_url: HttpUrl
+    root_version: Annotated[int, Field(ge=1)]
+    root_sha256: Sha256
+    token: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{43}$")]
+    expires_at: UtcDatetime
+
+    def to_text(self) -> str:
+        """One line that survives e-mail and a terminal."""
+        return _INVITATION_PREFIX + base64.urlsafe_b64encode(self.to_bytes()).decode()
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Read what ``to_text`` wrote.
+
+        Raises:
+            ManifestError: not an invitation.
+        """
+        line = "".join(text.split())
+        if not line.startswith(_INVITATION_PREFIX):
+            raise ManifestError(f"an invitation starts with {_INVITATION_PREFIX!r}")
+        try:
+            data = base64.urlsafe_b64decode(line.removeprefix(_INVITATION_PREFIX))
+        except (binascii.Error, ValueError) as error:
+            raise ManifestError("the invitation is cut off or mistyped; copy it again") from error
+        return cls.from_bytes(data)
+
+
+class Enrolment(Document):
+    """A site's request to join, signed by the key it has just made."""
+
+    token: str
+    public_key: PublicKeyHex
+    site_id: Identifier
+
+
+class EnrolmentAnswer(Document):
+    """The site is known from now on."""
+
+    site_id: Identifier
+    poll_seconds: Annotated[int, Field(ge=1, le=86_400)]
+
+
+class ProductStatus(Part):
+    """What a site runs of one product, and its agent's last decision on the newest release."""
+
+    product: ProductName
+    installed: InstalledProduct
+    candidate: str | None = None
+    """Target path of the release that was decided on."""
+    decision: str = ""
+    """``install``, ``wait`` or ``stay``."""
+    gate: str = ""
+    reason: str = ""
+    lifted_by: str = ""
+    until: UtcDatetime | None = None
+
+
+class CheckIn(Document):
+    """A sign of life, with everything that the first line needs to answer "why not yet"."""
+
+    site_id: Identifier
+    at: UtcDatetime
+    boot_id: Annotated[str, Field(max_length=64)]
+    agent_version: Annotated[str, Field(max_length=40)]
+    ring: Ring
+    policy: SitePolicy
+    products: Annotated[tuple[ProductStatus, ...], Field(max_length=100)] = ()
+    root_version: Annotated[int, Field(ge=0)] = 0
+    timestamp_version: Annotated[int, Field(ge=0)] = 0
+    last_sequence: Annotated[int, Field(ge=0)] = 0
+    """Number of the newest report that the site has written."""
+    problem: str = ""
+    """Why the site cannot be updated at the moment, as a failure code; empty when it can."""
+    detail: Annotated[str, Field(max_length=2000)] = ""
+
+
+class CheckInAnswer(Document):
+    """What the server says back. It can slow an agent down or hold it, and nothing else."""
+
+    poll_seconds: Annotated[int, Field(ge=1, le=86_400)]
+    root_version: Annotated[int, Field(ge=0)] = 0
+    """The newest root the server knows: an agent that cannot fetch it stops installing."""
+    timestamp_version: Annotated[int, Field(ge=0)] = 0
+    hold: str = ""
+    """A reason to hold still, as somebody in support wrote it; empty for none."""
+
+
+class ReportReceipt(Document):
+    """The server's word that a report is stored durably; only now may the site forget it."""
+
+    site_id: Identifier
+    sequence: int
+    sha256: Sha256
+    """Of the envelope's body."""
+    duplicate: bool = False

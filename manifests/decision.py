@@ -1,0 +1,275 @@
+"""The one function that decides whether a site installs a release now.
+
+A chain of gates, each a question about one release at one site; the first gate that answers wins.
+The agent obeys ``decide``; the server previews and explains with the same gates, so they cannot
+disagree.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import chain
+
+from packaging.version import Version
+
+from manifests import rollout as rollouts
+from manifests.release import Release
+from manifests.rollout import Rollout, RolloutPlan, RolloutState, SiteFilter
+from manifests.site import EmergencyPolicy, InstalledProduct, Site
+from manifests.target_paths import Lane
+from manifests.window import current_or_next
+
+OPERATOR = "the HSP's support"
+ADMINISTRATOR = "the site's administrator"
+NOBODY = "nobody needs to: it passes by itself"
+
+
+@dataclass(frozen=True)
+class Stay:
+    """Do not install it; time alone changes nothing."""
+
+    gate: str
+    reason: str
+    lifted_by: str
+    expected: bool = True
+    """False when somebody should look: the site is held or stuck, not merely up to date."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Not yet. ``until`` is None when the moment is not known yet."""
+
+    gate: str
+    until: datetime | None
+    reason: str
+    lifted_by: str
+
+
+@dataclass(frozen=True)
+class Install:
+    """Install it now. ``finish_by`` is the end of the window, None where there is no window."""
+
+    release: Release
+    finish_by: datetime | None
+
+
+Decision = Stay | Wait | Install
+
+
+@dataclass(frozen=True)
+class Case:
+    """One release at one site at one moment: what every gate is asked about."""
+
+    release: Release
+    plan: RolloutPlan
+    site: Site
+    now: datetime
+
+    @property
+    def rollout(self) -> Rollout | None:
+        """The plan's word on this release."""
+        return self.plan.rollout_of(str(self.release.path))
+
+    @property
+    def installed(self) -> InstalledProduct:
+        """What the site runs of this product."""
+        return self.site.product(self.release.path.product)
+
+
+Answer = Stay | Wait | None
+Gate = Callable[[Case], Answer]
+
+
+def newer(case: Case) -> Answer:
+    """1. Versions only grow."""
+    version = case.installed.version
+    if version is None or case.release.version > Version(version):
+        return None
+    return Stay("newer", f"the site runs {version}, which is not older", NOBODY)
+
+
+def applicable(case: Case) -> Answer:
+    """2. The release is for this site: product, platform, filter, and a break-glass's names."""
+    profile, manifest, plan = case.site.profile, case.release.manifest, case.rollout
+    if manifest.product not in profile.products:
+        return Stay("applicable", f"the site does not have {manifest.product}", ADMINISTRATOR)
+    if manifest.artifact_for(profile.platform) is None:
+        return Stay("applicable", f"there is no artifact for {profile.platform}", OPERATOR)
+    if plan is not None and not _admits(plan.only, case.site):
+        return Stay("applicable", "this rollout is for other sites", OPERATOR)
+    if case.release.path.lane is Lane.BREAKGLASS:
+        return _breakglass(case)
+    return None
+
+
+def _breakglass(case: Case) -> Answer:
+    manifest = case.release.manifest
+    if case.site.profile.site_id not in manifest.sites:
+        return Stay("applicable", "this break-glass release names other sites", OPERATOR)
+    if manifest.expires_at is None or case.now >= manifest.expires_at:
+        return Stay("applicable", "this break-glass release has expired", OPERATOR)
+    return None
+
+
+def _admits(only: SiteFilter, site: Site) -> bool:
+    profile = site.profile
+    return (
+        (not only.clients or profile.client_id in only.clients)
+        and (not only.sites or profile.site_id in only.sites)
+        and (not only.regions or profile.region in only.regions)
+        and (not only.tags or bool(set(only.tags) & set(profile.tags)))
+    )
+
+
+def held(case: Case) -> Answer:
+    """3. Nobody holds it: the site's own brake, the plan's brakes, a pause, a stop."""
+    brake = case.site.policy.brake
+    if brake is not None:
+        reason = f"the site's own brake is on ({brake.by}: {brake.reason})"
+        return Stay("held", reason, ADMINISTRATOR, expected=False)
+    for other in case.plan.brakes:
+        reason = f"a brake on {other.scope} is on ({other.by}: {other.reason})"
+        return Stay("held", reason, other.by, expected=False)
+    return _rollout_held(case)
+
+
+def _rollout_held(case: Case) -> Answer:
+    if case.release.manifest.version in case.installed.stopped:
+        reason = "this site has seen this version stopped, and a stopped version stays stopped"
+        return Stay("held", reason, "a newer release", expected=False)
+    rollout = case.rollout
+    if rollout is None:
+        return Stay("held", "no rollout has been started", OPERATOR)
+    change = rollout.last_change
+    if rollout.state is RolloutState.PAUSED:
+        reason = f"the rollout is paused ({change.by}: {change.reason})"
+        return Stay("held", reason, "an approver", expected=False)
+    if rollout.state is RolloutState.STOPPED:
+        reason = f"the rollout was stopped ({change.by}: {change.reason})"
+        return Stay("held", reason, "a newer release", expected=False)
+    return None
+
+
+def stepping_stone(case: Case) -> Answer:
+    """4. The installed version may go to this one in one step."""
+    if case.release.manifest.follows(case.installed.version):
+        return None
+    wanted, version = case.release.manifest.upgrades_from, case.installed.version
+    reason = f"it upgrades from {wanted} and the site runs {version}; a release between is needed"
+    return Stay("stepping_stone", reason, OPERATOR, expected=False)
+
+
+def not_failed_here(case: Case) -> Answer:
+    """5. It has not failed at this site already."""
+    code = case.installed.failed.get(case.release.manifest.version)
+    if code is None:
+        return None
+    reason = f"it failed here ({code}) and is not tried again by itself"
+    return Stay("not_failed_here", reason, f"L2, or {ADMINISTRATOR} with 'rearm'", expected=False)
+
+
+def wave_open(case: Case) -> Answer:
+    """6. The site's turn has come, in the plan and by the manifest's own pace."""
+    manifest, profile, rollout = case.release.manifest, case.site.profile, case.rollout
+    drawn = rollouts.draw(manifest.product, manifest.version, profile.site_id)
+    by_pace = rollouts.earliest(manifest.pace, manifest.issued_at, profile.ring, drawn)
+    by_plan = rollouts.opens_at(rollout.waves, profile.ring, drawn) if rollout else None
+    if by_plan is None:
+        return Wait("wave_open", None, "the site's wave is not open yet", NOBODY)
+    opening = max(by_pace, by_plan)
+    if opening <= case.now:
+        return None
+    slower = "the signed pace" if by_pace > by_plan else "the rollout's schedule"
+    return Wait("wave_open", opening, f"the site's turn comes later, by {slower}", NOBODY)
+
+
+def window_open(case: Case) -> Answer:
+    """7. The site may be changed now and there is time enough; a hotfix as the policy says."""
+    emergency = _emergency_policy(case)
+    approved = case.release.manifest.version in case.installed.approved
+    if emergency is EmergencyPolicy.IMMEDIATE or (emergency is EmergencyPolicy.ASK and approved):
+        return None
+    if emergency is EmergencyPolicy.ASK:
+        reason = "the site's policy is to ask before a hotfix"
+        return Wait("window_open", None, reason, f"{ADMINISTRATOR} with 'approve'")
+    return _window(case)
+
+
+def _emergency_policy(case: Case) -> EmergencyPolicy | None:
+    policies = {
+        Lane.HOTFIXES: case.site.policy.hotfix,
+        Lane.BREAKGLASS: case.site.policy.breakglass,
+    }
+    return policies.get(case.release.path.lane)
+
+
+def _window(case: Case) -> Answer:
+    policy, needed = case.site.policy, case.release.manifest.expected_duration_seconds
+    if not policy.windows:
+        return _blackout(case)
+    opening = current_or_next(policy.windows, policy.blackouts, timedelta(seconds=needed), case.now)
+    if opening is None:
+        reason = f"no window within 13 months leaves the {needed} s that it needs"
+        return Stay("window_open", reason, ADMINISTRATOR, expected=False)
+    if opening.start <= case.now:
+        return None
+    reason = f"the site's window is closed, or too short for the {needed} s that it needs"
+    return Wait("window_open", opening.start, reason, ADMINISTRATOR)
+
+
+def _blackout(case: Case) -> Answer:
+    for blackout in case.site.policy.blackouts:
+        if blackout.starts_at <= case.now < blackout.ends_at:
+            reason = f"the site must not be changed now: {blackout.name}"
+            return Wait("window_open", blackout.ends_at, reason, ADMINISTRATOR)
+    return None
+
+
+GATES: tuple[Gate, ...] = (
+    newer,
+    applicable,
+    held,
+    stepping_stone,
+    not_failed_here,
+    wave_open,
+    window_open,
+)
+
+
+def explain(
+    release: Release, plan: RolloutPlan, site: Site, now: datetime
+) -> Iterable[tuple[str, Answer]]:
+    """Every gate's name with its answer; None means that the gate lets the release through."""
+    case = Case(release, plan, site, now)
+    return [(gate.__name__, gate(case)) for gate in GATES]
+
+
+def decide(release: Release, plan: RolloutPlan, site: Site, now: datetime) -> Decision:
+    """Whether ``site`` installs ``release`` at ``now``: the first gate that answers wins."""
+    case = Case(release, plan, site, now)
+    for gate in GATES:
+        answer = gate(case)
+        if answer is not None:
+            return answer
+    return Install(release, _finish_by(case))
+
+
+def _finish_by(case: Case) -> datetime | None:
+    opening = current_or_next(
+        case.site.policy.windows, case.site.policy.blackouts, timedelta(), case.now
+    )
+    return opening.end if opening and opening.start <= case.now else None
+
+
+def choose(
+    releases: Sequence[Release], plan: RolloutPlan, site: Site, now: datetime
+) -> Decision | None:
+    """The decision that a site follows among several releases of one product.
+
+    The newest release that may be installed now; if there is none, the newest one's own answer.
+    So a site goes on to B while C, which is newer, still waits for its wave. None: no releases.
+    """
+    newest_first = sorted(releases, key=lambda release: release.version, reverse=True)
+    decisions = [decide(release, plan, site, now) for release in newest_first]
+    installs = (decision for decision in decisions if isinstance(decision, Install))
+    return next(chain(installs, decisions), None)

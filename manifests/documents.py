@@ -1,0 +1,124 @@
+"""How every document is read and written: strictly, and always to the same bytes."""
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, NoReturn, Self, TypeVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from manifests.errors import IncompatibleDocument, ManifestError
+
+
+def _to_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+UtcDatetime = Annotated[AwareDatetime, AfterValidator(_to_utc)]
+"""An aware moment, kept in UTC so that it is spelled one way."""
+
+
+class Part(BaseModel):
+    """A frozen piece of a document. Unknown fields are ignored when read."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+class Document(Part):
+    """A frozen document with a format major; readers refuse a newer major than their own.
+
+    Subclasses define ``format: int`` and raise ``FORMAT`` when an old reader must not go on.
+    """
+
+    FORMAT: ClassVar[int] = 1
+
+    format: int = 1
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Read a document that was signed or sent. Unknown fields are ignored.
+
+        Raises:
+            IncompatibleDocument: the format's major is newer than this program knows.
+            ManifestError: not JSON, a duplicate key, nested too deep, or a field is wrong.
+        """
+        return cls._from_plain(parse_json(data, cls.__name__), strict=False)
+
+    @classmethod
+    def from_plain(cls, plain: Any) -> Self:
+        """Read what a person wrote (TOML, a form). An unknown field is a spelling mistake.
+
+        Raises:
+            ManifestError: an unknown field, or a field is wrong.
+        """
+        return cls._from_plain(plain, strict=True)
+
+    @classmethod
+    def _from_plain(cls, plain: Any, *, strict: bool) -> Self:
+        major = plain.get("format", 1) if isinstance(plain, dict) else 1
+        if isinstance(major, int) and major > cls.FORMAT:
+            raise IncompatibleDocument(
+                f"{cls.__name__} has format {major}; this program reads up to {cls.FORMAT}",
+                hint="upgrade this program first",
+            )
+        return validated(cls, plain, strict=strict)
+
+    def to_bytes(self) -> bytes:
+        """The document's one spelling: JSON, keys sorted, no spaces, UTF-8."""
+        return to_json(self.model_dump(mode="json"))
+
+
+P = TypeVar("P", bound=BaseModel)
+
+
+def validated(model: type[P], plain: Any, *, strict: bool) -> P:
+    """Validate ``plain`` as ``model``; with ``strict``, unknown fields are refused.
+
+    Raises:
+        ManifestError: one sentence per wrong field, naming it.
+    """
+    try:
+        return model.model_validate(plain, extra="forbid" if strict else None)
+    except ValidationError as error:
+        raise ManifestError(f"{model.__name__}: {_in_words(error)}") from error
+
+
+def to_json(plain: Any) -> bytes:
+    """The one spelling of a JSON value that this product writes."""
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8")
+
+
+def parse_json(data: bytes, what: str) -> Any:
+    """Parse JSON, refusing duplicate keys and NaN; nesting that would exhaust the stack ends here.
+
+    Raises:
+        ManifestError: with ``what`` in its message.
+    """
+    try:
+        return json.loads(data, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except RecursionError as error:
+        raise ManifestError(f"{what} is nested too deep") from error
+    except ValueError as error:
+        raise ManifestError(f"{what} is not valid JSON: {error}") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        raise ValueError(f"the key {twice[0]!r} appears twice in one object")
+    return result
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _in_words(error: ValidationError) -> str:
+    problems = []
+    for problem in error.errors(include_url=False)[:5]:
+        where = ".".join(str(part) for part in problem["loc"]) or "document"
+        message = "unknown field" if problem["type"] == "extra_forbidden" else problem["msg"]
+        problems.append(f"{where}: {message.removeprefix('Value error, ')}")
+    return "; ".join(problems)

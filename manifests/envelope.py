@@ -1,0 +1,78 @@
+"""Signed messages between a site and the server: DSSE envelopes with one Ed25519 signature.
+
+The body is signed, not the connection, so a report survives proxies that end TLS and is evidence
+later. Source: the DSSE specification v1.0.2, by securesystemslib.
+"""
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from securesystemslib.dsse import Envelope
+from securesystemslib.exceptions import VerificationError
+from securesystemslib.signer import Signer, SSlibKey
+
+from manifests.documents import parse_json, to_json
+from manifests.errors import ManifestError
+
+
+class BadSignature(ManifestError):
+    """The envelope is not signed by the key it should be signed by."""
+
+
+def site_key(public_hex: str) -> SSlibKey:
+    """The verification key of a site from its 32 raw bytes in hex.
+
+    Raises:
+        ManifestError: not an Ed25519 public key.
+    """
+    try:
+        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_hex))
+    except ValueError as error:
+        raise ManifestError("a site's public key is 64 hex digits (Ed25519)") from error
+    return SSlibKey.from_crypto(key)
+
+
+def public_hex(key: Ed25519PublicKey) -> str:
+    """The spelling of a site's public key that ``site_key`` reads."""
+    return key.public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
+
+
+def seal(body: bytes, body_type: str, signer: Signer) -> bytes:
+    """Sign ``body`` and wrap it."""
+    envelope = Envelope(body, body_type, {})
+    envelope.sign(signer)
+    return to_json(envelope.to_dict())
+
+
+def open_sealed(data: bytes, body_type: str, key: SSlibKey) -> bytes:
+    """The body of an envelope that ``key`` signed.
+
+    Raises:
+        BadSignature: not signed by ``key``.
+        ManifestError: not an envelope, or one of another type.
+    """
+    envelope = _read(data, body_type)
+    try:
+        envelope.verify([key], 1)
+    except (VerificationError, ValueError) as error:
+        raise BadSignature(f"the {body_type} is not signed by the key that is known") from error
+    return envelope.payload
+
+
+def peek(data: bytes, body_type: str) -> bytes:
+    """The body of an envelope before anybody has verified it: to find out whose key to use.
+
+    Raises:
+        ManifestError: not an envelope, or one of another type.
+    """
+    return _read(data, body_type).payload
+
+
+def _read(data: bytes, body_type: str) -> Envelope:
+    plain = parse_json(data, "envelope")
+    try:
+        envelope = Envelope.from_dict(plain)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ManifestError("not a DSSE envelope") from error
+    if envelope.payload_type != body_type:
+        raise ManifestError(f"an envelope of {envelope.payload_type!r}, expected {body_type!r}")
+    return envelope
