@@ -1,0 +1,52 @@
+# Two commands matter: `make demo` shows the product at work, `make test` proves it.
+# Both set everything up by themselves; the rest is for people who work on it.
+
+VENV  := .venv
+BIN   := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup demo test lint unit journeys format lock clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo      the whole story on this machine (KEEP=1 leaves it running, STORE=s3 uses a real S3 server)"
+	@echo "make test      lint, types, import rules, unit tests, journeys"
+	@echo "make lint      ruff, mypy, import-linter"
+	@echo "make format    rewrite the code as ruff likes it"
+	@echo "make lock      pin the dependencies anew (requirements.lock)"
+	@echo "make clean     remove what the other targets made"
+
+setup: $(READY)
+
+$(READY): requirements.lock pyproject.toml infra/setup.sh
+	@infra/setup.sh $(VENV)
+	@touch $@
+
+demo: $(READY)
+	@$(BIN)/python -m infra.demo.packages
+	@$(BIN)/python -m infra.demo $(if $(filter s3,$(STORE)),--store s3) $(if $(KEEP),--keep)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+test: lint unit journeys
+
+unit: $(READY)
+	$(BIN)/pytest -n 2 -q -m "not journey"
+
+journeys: $(READY)
+	$(BIN)/pytest -q -m journey
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(READY)
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	  --all-extras --group dev --no-header --quiet --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) .demo build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -1,0 +1,1 @@
+"""How all of it is run: the demo, set-up, and later IaC, containers and systemd units."""
