@@ -1,1 +1,16 @@
-"""To be written."""
+"""The server: the repository of signed files, the HTTP API, the scheduler, the support desk.
+
+Entry points: ``hsp`` (``distribution.cli``) for staff, and ``hsp serve``, which runs the API, the
+scheduler and the static repository in one process. Everything that decides is pure and takes
+``now`` (``assessment``, ``escalation``); everything that acts is the ``scheduler`` or a command of
+a person, over the same functions. All state is in the database (``tables``) and in the store; the
+published plan is a repeatable consequence of the database.
+
+- the repository: ``publish``, ``catalogue``, ``artifacts``, ``bucket`` (boto3 here only)
+- who gets what when: ``rollouts``, ``fleet``, ``assessment``, ``scheduler``
+- what sites say: ``enrolment``, ``check_ins``, ``reports``, ``attempts``
+- who looks after it: ``escalation``, ``support_desk``, ``tickets``
+- its edges: ``api`` (FastAPI here only), ``cli``
+
+May import ``manifests`` and ``signing``; nothing imports it.
+"""

@@ -14,6 +14,7 @@ from pydantic import Field, StringConstraints
 from manifests.documents import Document, Part, UtcDatetime
 from manifests.errors import ManifestError
 from manifests.file_list import Sha256
+from manifests.free_text import Reason
 from manifests.rollout import Ring
 from manifests.site import InstalledProduct, SitePolicy, SiteProfile
 from manifests.target_paths import Identifier, ProductName
@@ -90,7 +91,7 @@ class ProductStatus(Part):
     decision: str = ""
     """``install``, ``wait`` or ``stay``."""
     gate: str = ""
-    reason: str = ""
+    reason: Reason = ""
     lifted_by: str = ""
     until: UtcDatetime | None = None
 
@@ -111,7 +112,7 @@ class CheckIn(Document):
     """Number of the newest report that the site has written."""
     problem: str = ""
     """Why the site cannot be updated at the moment, as a failure code; empty when it can."""
-    detail: Annotated[str, Field(max_length=2000)] = ""
+    detail: Reason = ""
 
 
 class CheckInAnswer(Document):

@@ -17,7 +17,7 @@ from manifests.release import Release
 from manifests.rollout import Rollout, RolloutPlan, RolloutState, SiteFilter
 from manifests.site import EmergencyPolicy, InstalledProduct, Site
 from manifests.target_paths import Lane
-from manifests.window import current_or_next
+from manifests.window import HORIZON, Opening, current_or_next
 
 OPERATOR = "the HSP's support"
 ADMINISTRATOR = "the site's administrator"
@@ -67,7 +67,9 @@ class Case:
 
     @property
     def rollout(self) -> Rollout | None:
-        """The plan's word on this release."""
+        """The plan's word on this release; a plan of another product has none."""
+        if self.plan.product != self.release.path.product:
+            return None
         return self.plan.rollout_of(str(self.release.path))
 
     @property
@@ -134,7 +136,7 @@ def held(case: Case) -> Answer:
 
 
 def _rollout_held(case: Case) -> Answer:
-    if case.release.manifest.version in case.installed.stopped:
+    if case.release.version in map(Version, case.installed.stopped):
         reason = "this site has seen this version stopped, and a stopped version stays stopped"
         return Stay("held", reason, "a newer release", expected=False)
     rollout = case.rollout
@@ -161,7 +163,8 @@ def stepping_stone(case: Case) -> Answer:
 
 def not_failed_here(case: Case) -> Answer:
     """5. It has not failed at this site already."""
-    code = case.installed.failed.get(case.release.manifest.version)
+    failed = {Version(version): code for version, code in case.installed.failed.items()}
+    code = failed.get(case.release.version)
     if code is None:
         return None
     reason = f"it failed here ({code}) and is not tried again by itself"
@@ -185,14 +188,18 @@ def wave_open(case: Case) -> Answer:
 
 def window_open(case: Case) -> Answer:
     """7. The site may be changed now and there is time enough; a hotfix as the policy says."""
-    emergency = _emergency_policy(case)
-    approved = case.release.manifest.version in case.installed.approved
-    if emergency is EmergencyPolicy.IMMEDIATE or (emergency is EmergencyPolicy.ASK and approved):
+    if _needs_no_window(case):
         return None
-    if emergency is EmergencyPolicy.ASK:
+    if _emergency_policy(case) is EmergencyPolicy.ASK:
         reason = "the site's policy is to ask before a hotfix"
         return Wait("window_open", None, reason, f"{ADMINISTRATOR} with 'approve'")
     return _window(case)
+
+
+def _needs_no_window(case: Case) -> bool:
+    emergency = _emergency_policy(case)
+    approved = case.release.manifest.version in case.installed.approved
+    return emergency is EmergencyPolicy.IMMEDIATE or (emergency is EmergencyPolicy.ASK and approved)
 
 
 def _emergency_policy(case: Case) -> EmergencyPolicy | None:
@@ -203,26 +210,24 @@ def _emergency_policy(case: Case) -> EmergencyPolicy | None:
     return policies.get(case.release.path.lane)
 
 
-def _window(case: Case) -> Answer:
+def _opening(case: Case) -> Opening | None:
     policy, needed = case.site.policy, case.release.manifest.expected_duration_seconds
-    if not policy.windows:
-        return _blackout(case)
-    opening = current_or_next(policy.windows, policy.blackouts, timedelta(seconds=needed), case.now)
+    return current_or_next(policy.windows, policy.blackouts, timedelta(seconds=needed), case.now)
+
+
+def _window(case: Case) -> Answer:
+    needed = case.release.manifest.expected_duration_seconds
+    opening = _opening(case)
     if opening is None:
         reason = f"no window within 13 months leaves the {needed} s that it needs"
         return Stay("window_open", reason, ADMINISTRATOR, expected=False)
     if opening.start <= case.now:
         return None
     reason = f"the site's window is closed, or too short for the {needed} s that it needs"
-    return Wait("window_open", opening.start, reason, ADMINISTRATOR)
-
-
-def _blackout(case: Case) -> Answer:
     for blackout in case.site.policy.blackouts:
         if blackout.starts_at <= case.now < blackout.ends_at:
             reason = f"the site must not be changed now: {blackout.name}"
-            return Wait("window_open", blackout.ends_at, reason, ADMINISTRATOR)
-    return None
+    return Wait("window_open", opening.start, reason, ADMINISTRATOR)
 
 
 GATES: tuple[Gate, ...] = (
@@ -255,10 +260,12 @@ def decide(release: Release, plan: RolloutPlan, site: Site, now: datetime) -> De
 
 
 def _finish_by(case: Case) -> datetime | None:
-    opening = current_or_next(
-        case.site.policy.windows, case.site.policy.blackouts, timedelta(), case.now
-    )
-    return opening.end if opening and opening.start <= case.now else None
+    if _needs_no_window(case):
+        return None  # what may start in a closed window may also go on in one
+    opening = _opening(case)
+    if opening is None or opening.end == case.now + HORIZON:
+        return None
+    return opening.end
 
 
 def choose(
@@ -266,10 +273,12 @@ def choose(
 ) -> Decision | None:
     """The decision that a site follows among several releases of one product.
 
-    The newest release that may be installed now; if there is none, the newest one's own answer.
-    So a site goes on to B while C, which is newer, still waits for its wave. None: no releases.
+    The newest release that may be installed now; if there is none, the answer on the newest one
+    that is for this site at all. So a site goes on to B while C, which is newer, still waits for
+    its wave, and hears nothing of a newer one for other sites. None: no releases.
     """
     newest_first = sorted(releases, key=lambda release: release.version, reverse=True)
     decisions = [decide(release, plan, site, now) for release in newest_first]
-    installs = (decision for decision in decisions if isinstance(decision, Install))
-    return next(chain(installs, decisions), None)
+    installs = [decision for decision in decisions if isinstance(decision, Install)]
+    own = [d for d in decisions if isinstance(d, Install) or d.gate != applicable.__name__]
+    return next(chain(installs, own, decisions), None)

@@ -1,16 +1,41 @@
 """How every document is read and written: strictly, and always to the same bytes."""
 
 import json
+import math
+import tomllib
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, NoReturn, Self, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 
 from manifests.errors import IncompatibleDocument, ManifestError
 
+YEARS = range(1970, 9000)
+"""Of every moment in a document: far enough from the calendar's ends to reckon with safely."""
+
+
+def in_range(moment: datetime) -> datetime:
+    """Return ``moment`` if nobody who adds a few years to it falls off the calendar.
+
+    Raises:
+        ValueError: its year is not in ``YEARS``.
+    """
+    if moment.year not in YEARS:
+        raise ValueError(f"the year {moment.year} is not between {YEARS[0]} and {YEARS[-1]}")
+    return moment
+
 
 def _to_utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
+    return in_range(moment).astimezone(UTC)
 
 
 UtcDatetime = Annotated[AwareDatetime, AfterValidator(_to_utc)]
@@ -31,7 +56,15 @@ class Document(Part):
 
     FORMAT: ClassVar[int] = 1
 
-    format: int = 1
+    format: Annotated[int, Field(strict=True, ge=1)] = 1
+
+    @field_validator("format")
+    @classmethod
+    def _is_known(cls, major: int) -> int:
+        # ``_from_plain`` says it better, but does not see a document inside another one.
+        if major > cls.FORMAT:
+            raise ValueError(f"{cls.__name__} has format {major}; known is up to {cls.FORMAT}")
+        return major
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -89,26 +122,53 @@ def to_json(plain: Any) -> bytes:
 
 
 def parse_json(data: bytes, what: str) -> Any:
-    """Parse JSON, refusing duplicate keys and NaN; nesting that would exhaust the stack ends here.
+    """Parse JSON in UTF-8, refusing duplicate keys, NaN and numbers that are not finite.
+
+    Nesting that would exhaust the stack ends here too.
 
     Raises:
         ManifestError: with ``what`` in its message.
     """
     try:
-        return json.loads(data, object_pairs_hook=_unique, parse_constant=_no_constant)
+        return json.loads(
+            data.decode("utf-8"),  # json.loads itself would guess UTF-16 and let surrogates pass
+            object_pairs_hook=_unique,
+            parse_constant=_no_constant,
+            parse_float=_finite,
+        )
     except RecursionError as error:
         raise ManifestError(f"{what} is nested too deep") from error
     except ValueError as error:
         raise ManifestError(f"{what} is not valid JSON: {error}") from error
 
 
+def parse_toml(text: str, what: str) -> Any:
+    """Parse TOML that a person wrote.
+
+    Raises:
+        ManifestError: with ``what`` in its message.
+    """
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise ManifestError(f"{what} is nested too deep") from error
+    except ValueError as error:
+        raise ManifestError(f"{what} is not valid TOML: {error}") from error
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = sorted({key for key in keys if keys.count(key) > 1})
-        raise ValueError(f"the key {twice[0]!r} appears twice in one object")
+        (key, _), *_ = Counter(key for key, _ in pairs).most_common(1)
+        raise ValueError(f"the key {key[:80]!r} appears twice in one object")
     return result
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:80]} is too large a number")
+    return number
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -120,5 +180,5 @@ def _in_words(error: ValidationError) -> str:
     for problem in error.errors(include_url=False)[:5]:
         where = ".".join(str(part) for part in problem["loc"]) or "document"
         message = "unknown field" if problem["type"] == "extra_forbidden" else problem["msg"]
-        problems.append(f"{where}: {message.removeprefix('Value error, ')}")
+        problems.append(f"{where[:120]}: {message.removeprefix('Value error, ')[:300]}")
     return "; ".join(problems)

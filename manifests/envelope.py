@@ -1,7 +1,8 @@
 """Signed messages between a site and the server: DSSE envelopes with one Ed25519 signature.
 
 The body is signed, not the connection, so a report survives proxies that end TLS and is evidence
-later. Source: the DSSE specification v1.0.2, by securesystemslib.
+later. An envelope has one spelling: base64 and JSON would otherwise let a stranger write the same
+message in other bytes. Source: the DSSE specification v1.0.2, by securesystemslib.
 """
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -73,6 +74,9 @@ def _read(data: bytes, body_type: str) -> Envelope:
         envelope = Envelope.from_dict(plain)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ManifestError("not a DSSE envelope") from error
+    if to_json(envelope.to_dict()) != data or len(envelope.signatures) != 1:
+        raise ManifestError("an envelope that is not in its one spelling, with one signature")
     if envelope.payload_type != body_type:
-        raise ManifestError(f"an envelope of {envelope.payload_type!r}, expected {body_type!r}")
+        found = str(envelope.payload_type)[:80]
+        raise ManifestError(f"an envelope of {found!r}, expected {body_type!r}")
     return envelope

@@ -23,7 +23,9 @@ MAX_PATH_BYTES = 255
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
-_DEVICE_NAME = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+_DEVICE_NAME = re.compile(
+    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\..*)?", re.IGNORECASE
+)
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f\\:*?"<>|]')
 
 
@@ -35,12 +37,12 @@ def portable_path(path: str) -> str:
             dots or spaces, characters that a file system or a terminal treats specially, more
             than 255 bytes, or not NFC (THREATS section 4, 13).
     """
+    if len(path.encode("utf-8")) > MAX_PATH_BYTES:
+        raise ValueError(f"{path[:40]!r}... is longer than {MAX_PATH_BYTES} bytes")
     if unicodedata.normalize("NFC", path) != path:
         raise ValueError(f"{path!r} is not in Unicode's form NFC")
     if not path.isprintable() or _FORBIDDEN.search(path):
         raise ValueError(f"{path!r} has a character that is not safe in a file name")
-    if len(path.encode("utf-8")) > MAX_PATH_BYTES:
-        raise ValueError(f"{path[:40]!r}... is longer than {MAX_PATH_BYTES} bytes")
     for part in path.split("/"):
         if part in ("", ".", ".."):
             raise ValueError(f"{path!r} has an empty, '.' or '..' part, or is absolute")
@@ -76,14 +78,19 @@ def check_file_list(files: FileList) -> FileList:
         raise ValueError("the files are not sorted by path, or one is listed twice")
     seen: dict[str, str] = {}
     for path in paths:
-        twin = seen.setdefault(path.casefold(), path)
+        twin = seen.setdefault(_folded(path), path)
         if twin != path:
             raise ValueError(f"{path!r} and {twin!r} are the same file on some systems")
     for path in paths:
         for folder in _parents(path):
-            if folder.casefold() in seen:
+            if _folded(folder) in seen:
                 raise ValueError(f"{folder!r} is a file and also the folder of {path!r}")
     return files
+
+
+def _folded(path: str) -> str:
+    """What a file system that ignores case, and composes letters, keeps of ``path``."""
+    return unicodedata.normalize("NFC", path.casefold())
 
 
 def _parents(path: str) -> Iterator[str]:

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from manifests.documents import Document, UtcDatetime
 from manifests.failures import FailureCode
+from manifests.free_text import Detail, LogTail
 from manifests.target_paths import Identifier, ProductName, VersionText
 
 REPORT_TYPE = "application/vnd.hsp.install-report+json"
@@ -66,8 +67,8 @@ class InstallReport(Document):
     from_version: VersionText | None = None
     phase: Phase
     code: FailureCode | None = None
-    detail: Annotated[str, Field(max_length=8000)] = ""
-    log_tail: Annotated[str, Field(max_length=16_000)] = ""
+    detail: Detail = ""
+    log_tail: LogTail = ""
     duration_seconds: Annotated[float, Field(ge=0)] = 0
     downloaded_bytes: Annotated[int, Field(ge=0)] = 0
 

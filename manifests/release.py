@@ -18,7 +18,14 @@ from manifests.documents import Document, Part, UtcDatetime
 from manifests.errors import ManifestError
 from manifests.file_list import FileList, FilePath, Sha256, check_file_list
 from manifests.rollout import Pace
-from manifests.target_paths import Identifier, Lane, ProductName, ReleasePath, VersionText
+from manifests.target_paths import (
+    MANIFEST_NAME,
+    Identifier,
+    Lane,
+    ProductName,
+    ReleasePath,
+    VersionText,
+)
 
 BREAKGLASS_MAX_SITES = 10
 BREAKGLASS_MAX_LIFE = timedelta(hours=72)
@@ -39,6 +46,14 @@ Seconds = Annotated[int, Field(ge=0, le=7 * 24 * 3600)]
 Variables = Annotated[
     tuple[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")], ...],
     Field(max_length=32),
+]
+LocalUrl = Annotated[
+    str,
+    StringConstraints(
+        # The port is a number or a site's value, and a path follows: an @ could name another host.
+        pattern=r"^https?://(127\.0\.0\.1|localhost|\[::1\])(:([0-9]{1,5}|\{[a-z][a-z0-9_]*\}))?(/\S*)?$",
+        max_length=2000,
+    ),
 ]
 CveId = Annotated[str, StringConstraints(pattern=r"^CVE-\d{4}-\d{4,}$")]
 ArtifactName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$")]
@@ -89,9 +104,7 @@ class HttpCheck(Part):
     """An HTTP GET on this machine that must answer with a status, and optionally with values."""
 
     kind: Literal["http"] = "http"
-    url: Annotated[
-        str, StringConstraints(pattern=r"^https?://(127\.0\.0\.1|localhost|\[::1\])[:/]")
-    ]
+    url: LocalUrl
     expect_status: int = 200
     expect_json: dict[str, str] = Field(default_factory=dict)
 
@@ -202,6 +215,8 @@ class Release:
         """
         manifest = self.manifest
         said = (manifest.product, manifest.version)
+        if self.path.name != MANIFEST_NAME:
+            raise ManifestError(f"{self.path} is not where a manifest lies")
         if said != (self.path.product, self.path.version):
             raise ManifestError(f"the manifest at {self.path} is of {' '.join(said)}")
         if self.path.lane is Lane.BREAKGLASS:

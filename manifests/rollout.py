@@ -10,7 +10,6 @@ ConfigMgr's phased deployments.
 """
 
 import hashlib
-import tomllib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -18,8 +17,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from manifests.documents import Document, Part, UtcDatetime
-from manifests.errors import ManifestError
+from manifests.documents import Document, Part, UtcDatetime, parse_toml
 from manifests.target_paths import Identifier, ProductName
 
 WHOLE = 10_000
@@ -112,11 +110,7 @@ class Schedule(Document):
         Raises:
             ManifestError: not TOML, or not a schedule.
         """
-        try:
-            plain = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise ManifestError(f"the schedule is not valid TOML: {error}") from error
-        return cls.from_plain(plain)
+        return cls.from_plain(parse_toml(text, "the schedule"))
 
 
 class RolloutState(StrEnum):
@@ -182,6 +176,13 @@ class RolloutPlan(Document):
     written_at: UtcDatetime
     rollouts: tuple[Rollout, ...] = ()
     brakes: tuple[Brake, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_word_on_each(self) -> Self:
+        releases = [rollout.release for rollout in self.rollouts]
+        if len(set(releases)) != len(releases):
+            raise ValueError("two rollouts of the same release in one plan")
+        return self
 
     def rollout_of(self, release_path: str) -> Rollout | None:
         """The rollout of the release whose manifest is at ``release_path``."""

@@ -5,7 +5,6 @@ and to explain with; it cannot change them, so a stolen server can neither make 
 open its window.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,8 +12,7 @@ from typing import Annotated, Self
 
 from pydantic import Field
 
-from manifests.documents import Document, Part, UtcDatetime
-from manifests.errors import ManifestError
+from manifests.documents import Document, Part, UtcDatetime, parse_toml
 from manifests.rollout import Ring
 from manifests.target_paths import Identifier, ProductName, VersionText
 from manifests.window import Blackout, MaintenanceWindow
@@ -69,18 +67,14 @@ class SitePolicy(Document):
         Raises:
             ManifestError: not TOML, or a field is wrong or unknown.
         """
-        try:
-            plain = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise ManifestError(f"site.toml is not valid TOML: {error}") from error
-        return cls.from_plain(plain)
+        return cls.from_plain(parse_toml(text, "site.toml"))
 
 
 class InstalledProduct(Part):
     """What a site runs of one product, and what it has learnt about its releases."""
 
     version: VersionText | None = None
-    failed: dict[str, str] = Field(default_factory=dict)
+    failed: dict[VersionText, str] = Field(default_factory=dict)
     """Versions that failed here, with the failure's code; not tried again until re-armed."""
     stopped: tuple[VersionText, ...] = ()
     """Versions that this site has once seen stopped; no later plan can set them going here."""

@@ -20,6 +20,9 @@ RESERVED = frozenset({"root", "targets", "snapshot", "timestamp", "hotfixes", "b
 
 MANIFEST_NAME = "manifest.json"
 
+MAX_VERSION_CHARACTERS = 64
+"""So that a version fits into file names together with its product and platform."""
+
 _SEGMENT = re.compile(r"[A-Za-z0-9~][A-Za-z0-9._~-]{0,127}")
 
 
@@ -40,9 +43,13 @@ def _not_reserved(name: str) -> str:
 def canonical_version(text: str) -> str:
     """Return ``text`` if it is a version in its one spelling (PEP 440, no epoch, no local part).
 
+    ``1.0`` and ``1.0.0`` are both spelled well and are the same version: compare, never match text.
+
     Raises:
         ValueError: with the spelling to use instead where there is one.
     """
+    if len(text) > MAX_VERSION_CHARACTERS:
+        raise ValueError(f"a version has at most {MAX_VERSION_CHARACTERS} characters")
     try:
         version = Version(text)
     except InvalidVersion as error:

@@ -8,14 +8,14 @@ whose start happens twice begins at the first. Nothing is ever added to a local 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from heapq import merge
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from dateutil.rrule import rrule, rruleset, rrulestr
 from pydantic import AfterValidator, Field, model_validator
 
-from manifests.documents import Part, UtcDatetime
+from manifests.documents import Part, UtcDatetime, in_range
+from manifests.recurrence import check_rule, occurrences
 
 HORIZON = timedelta(days=397)
 """A window must open within 13 months, or it never will in any useful sense."""
@@ -23,8 +23,14 @@ HORIZON = timedelta(days=397)
 MAX_DURATION_SECONDS = 7 * 24 * 3600
 
 
+_NOT_ZONES = ("posix", "right/", "localtime", "Factory")
+"""What tzdata keeps beside its zones: other reckonings of seconds, and what differs by machine."""
+
+
 def _iana_zone(name: str) -> str:
     try:
+        if name.startswith(_NOT_ZONES):
+            raise ValueError
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValueError(f"{name!r} is not an IANA time zone such as 'Asia/Jakarta'") from error
@@ -41,7 +47,7 @@ class Opening:
     start: datetime
     end: datetime
     latest_start: datetime
-    """Nothing starts from here on, so that it is not cut off by the end."""
+    """Nothing starts after this, so that it is not cut off by the end."""
 
 
 class MaintenanceWindow(Part):
@@ -49,13 +55,14 @@ class MaintenanceWindow(Part):
 
     Attributes:
         starts: the first start on the local wall clock, ``YYYY-MM-DDTHH:MM[:SS]`` without zone.
-        rule: an RRULE such as ``FREQ=WEEKLY;BYDAY=SA``; empty for one occurrence.
+        rule: an RRULE such as ``FREQ=WEEKLY;BYDAY=SA``; empty for one occurrence. What of RFC
+            5545 it may use is in ``recurrence``.
         cutoff_seconds: nothing starts in the last so many seconds.
     """
 
     name: Annotated[str, Field(max_length=80)] = "maintenance window"
     zone: ZoneName
-    starts: Annotated[datetime, Field(strict=False)]
+    starts: Annotated[datetime, AfterValidator(in_range)]
     rule: Annotated[str, Field(max_length=500)] = ""
     duration_seconds: Annotated[int, Field(ge=1, le=MAX_DURATION_SECONDS)]
     cutoff_seconds: Annotated[int, Field(ge=0, le=MAX_DURATION_SECONDS)] = 0
@@ -66,7 +73,7 @@ class MaintenanceWindow(Part):
             raise ValueError("starts is a local wall-clock time and carries no offset; name a zone")
         if self.cutoff_seconds >= self.duration_seconds:
             raise ValueError("the cutoff leaves no time in which anything may start")
-        _rule(self.rule, self.starts)
+        check_rule(self.rule, self.starts)
         return self
 
     def openings(self, after: datetime) -> Iterator[Opening]:
@@ -74,7 +81,7 @@ class MaintenanceWindow(Part):
         duration = timedelta(seconds=self.duration_seconds)
         slack = duration + timedelta(days=2)  # a zone's offset and a gap are both under a day
         local_after = after.astimezone(ZoneInfo(self.zone)).replace(tzinfo=None) - slack
-        for local in _rule(self.rule, self.starts).xafter(local_after, inc=True):
+        for local in occurrences(self.rule, self.starts, local_after):
             start = first_instant(local, self.zone)
             if start + duration > after:
                 cutoff = timedelta(seconds=self.cutoff_seconds)
@@ -124,40 +131,48 @@ def current_or_next(
     blackouts: Sequence[Blackout],
     needed: timedelta,
     now: datetime,
-    *,
-    tries: int = 100,
 ) -> Opening | None:
     """The first opening, from ``now`` on, in which something that takes ``needed`` may start.
 
-    The union of the windows, minus the blackouts. If the answer's start is not after ``now``, it
-    may start now. None: nothing within 13 months.
+    The union of the windows, minus the blackouts; without any window, all time minus the
+    blackouts. If the answer's start is not after ``now``, it may start now. None: nothing within
+    13 months.
     """
-    candidates = (
-        opening for window in windows for opening in _usable(window, blackouts, needed, now, tries)
-    )
-    return min(candidates, key=lambda opening: opening.start, default=None)
+    for group in _groups(windows, now):
+        start, end = max(group[0].start, now), max(opening.end for opening in group)
+        for free_from, free_to in _free(start, end, blackouts):
+            usable = _usable(group, free_from, free_to, needed)
+            if usable is not None:
+                return usable
+    return None
+
+
+def _groups(windows: Sequence[MaintenanceWindow], now: datetime) -> Iterator[list[Opening]]:
+    """The openings of all windows, those together that leave no time between them."""
+    horizon = now + HORIZON
+    group = [] if windows else [Opening(now, horizon, horizon)]
+    end = horizon
+    for opening in merge(*(w.openings(now) for w in windows), key=lambda o: o.start):
+        if opening.start > horizon:
+            break
+        if group and opening.start > end:
+            yield group
+            group = []
+        end = max(end, opening.end) if group else opening.end
+        group.append(opening)
+    if group:
+        yield group
 
 
 def _usable(
-    window: MaintenanceWindow,
-    blackouts: Sequence[Blackout],
-    needed: timedelta,
-    now: datetime,
-    tries: int,
-) -> Iterator[Opening]:
-    """The first usable opening of one window, if there is one."""
-    after = now
-    for _ in range(tries):
-        opening = next(window.openings(after), None)
-        if opening is None or opening.start > now + HORIZON:
-            return
-        for start, end in _free(max(opening.start, now), opening.end, blackouts):
-            latest = min(end - needed, opening.latest_start)
-            if start <= latest:
-                yield Opening(start, end, latest)
-                return
-        covering = (b.ends_at for b in blackouts if b.starts_at < opening.end)
-        after = max([opening.end, *covering])
+    group: Sequence[Opening], free_from: datetime, free_to: datetime, needed: timedelta
+) -> Opening | None:
+    """The first start in a free stretch that some opening's cutoff and ``needed`` both allow."""
+    inside = (
+        Opening(max(free_from, o.start), free_to, min(o.latest_start, free_to - needed))
+        for o in group
+    )
+    return next((o for o in inside if o.start <= o.latest_start and o.start < free_to), None)
 
 
 def _free(
@@ -172,15 +187,3 @@ def _free(
         start = max(start, blackout.ends_at)
     if start < end:
         yield start, end
-
-
-@lru_cache(maxsize=256)
-def _rule(rule: str, starts: datetime) -> rrule | rruleset:
-    if not rule:
-        return rrule(freq=0, count=1, dtstart=starts)
-    if "\n" in rule or "UNTIL" in rule.upper():
-        raise ValueError("a rule is one RRULE line, without UNTIL: end it with a blackout")
-    try:
-        return rrulestr(rule, dtstart=starts)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{rule!r} is not an RRULE such as 'FREQ=WEEKLY;BYDAY=SA'") from error

@@ -1,1 +1,13 @@
-"""To be written."""
+"""The keys: who may say what, and the ceremonies that say it.
+
+Entry points: ``hsp-sign`` (``cli``) on an officer's offline machine; ``propose`` and ``ceremony``
+for the server. ``roles`` is the table of who may sign what; ``signers`` alone knows where keys
+live;
+``update_repository`` reads TUF metadata and builds its next versions; ``proposal`` is the folder
+that travels on a USB stick, ``kinds`` is what can be proposed and says it in words, ``propose``
+makes one, ``contents`` compares its files with what is signed, ``ceremony`` signs and finishes it;
+``store`` is where a repository is kept.
+
+May import: manifests, click, cryptography, pydantic, securesystemslib, tuf.api, zstandard. Never
+the server's or the agent's code: an officer's machine installs neither.
+"""

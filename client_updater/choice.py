@@ -1,0 +1,85 @@
+"""Which release a site installs now: ``manifests.decision`` says; the agent may only be stricter.
+
+What it adds are answers that no plan can know: something holds this agent, the server asks it to
+hold still, an older version than was ever confirmed here, or a pause after a failed attempt.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from packaging.version import Version
+
+from client_updater.errors import AgentError
+from client_updater.floor import FloorFile
+from client_updater.offers import Offers
+from client_updater.products import Products
+from manifests.decision import ADMINISTRATOR, OPERATOR, Decision, Install, Stay, choose
+from manifests.release import Release
+from manifests.site import Site, SitePolicy, SiteProfile
+
+
+@dataclass
+class Chooser:
+    """Everything that a site's choice depends on, apart from what is offered."""
+
+    profile: SiteProfile
+    policy: SitePolicy
+    products: Products
+    floors: FloorFile
+    clock: Callable[[], datetime]
+    hold: AgentError | None = None
+    """Why this agent installs nothing at the moment."""
+    server_hold: str = ""
+    """Why the server asks it not to."""
+
+    def decide(self, offers: Offers) -> Decision | None:
+        """The decision on one product; None while nothing of it was ever offered.
+
+        Raises:
+            TrustLost: the floor is gone.
+        """
+        if offers.plan is None:
+            return None
+        site, now = self.site(offers.product), self.clock()
+        confirmed = self.floors.load().releases.get(offers.product)
+        decision = choose(_not_below(offers.releases, confirmed), offers.plan, site, now)
+        if isinstance(decision, Install):
+            return self._held() or self._paused(decision, now) or decision
+        return decision
+
+    def site(self, product: str) -> Site:
+        """The site as ``decide`` sees it.
+
+        Raises:
+            TrustLost: the floor is gone.
+        """
+        installed = self.products.installed(product, self.floors.load())
+        return Site(self.profile, self.policy, {product: installed})
+
+    def still(self, offers: Offers, release: Release) -> bool:
+        """Whether, after all the downloading, this release may still be installed.
+
+        Raises:
+            TrustLost: the floor is gone.
+        """
+        decision = self.decide(offers)
+        return isinstance(decision, Install) and decision.release == release
+
+    def _held(self) -> Stay | None:
+        if self.hold is not None:
+            return Stay("held", self.hold.message, ADMINISTRATOR, expected=False)
+        if self.server_hold:
+            return Stay("held", self.server_hold, OPERATOR, expected=False)
+        return None
+
+    def _paused(self, decision: Install, now: datetime) -> Decision | None:
+        path = decision.release.path
+        return self.products.read(path.product).pause(path.version, now)
+
+
+def _not_below(releases: Iterable[Release], confirmed: str | None) -> list[Release]:
+    """Without those that are older than a version that was confirmed here, even a lost one."""
+    if confirmed is None:
+        return list(releases)
+    return [release for release in releases if release.version >= Version(confirmed)]

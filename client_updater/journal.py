@@ -1,0 +1,132 @@
+"""The step that each unfinished attempt has come to, noted before the step begins.
+
+One file per product. After a crash the agent reads it and calls the same function that the note
+names; so every step can be done twice, and what it reports carries the number that was noted.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from client_updater import durable
+from client_updater.errors import AgentError, RevertFailed, StateUnusable
+from client_updater.state import read_private
+from manifests.documents import Document, UtcDatetime
+from manifests.errors import ManifestError
+from manifests.failures import FailureCode
+from manifests.install_report import Phase
+from manifests.target_paths import ProductName, VersionText
+
+
+class Step(StrEnum):
+    """What is being done. The first two change nothing that runs, the last two only tidy up."""
+
+    DOWNLOAD = "download"
+    STAGE = "stage"
+    ACTIVATE = "activate"
+    CONFIRM = "confirm"
+    REVERT = "revert"
+    KEEP = "keep"
+    FAIL = "fail"
+
+    @property
+    def is_preparation(self) -> bool:
+        """Whether the site is still untouched, so that it may be left for another day."""
+        return self in (Step.DOWNLOAD, Step.STAGE)
+
+
+class Attempt(Document):
+    """One release on its way into one site."""
+
+    attempt_id: str
+    product: ProductName
+    release: str
+    version: VersionText
+    from_version: VersionText | None = None
+    step: Step
+    sequence: Annotated[int, Field(ge=0)] = 0
+    """The number of the report that this step makes, if it makes one."""
+    started_at: UtcDatetime
+    compressed_sha256: str = ""
+    """Of what is downloaded."""
+    starts: int = 0
+    """How often the new version had to be started before it was confirmed."""
+    stalls: int = 0
+    """Polls in a row in which nothing of it could be downloaded."""
+    downloaded_bytes: int = 0
+    outcome: Phase | None = None
+    code: FailureCode | None = None
+    detail: str = ""
+    log_tail: str = ""
+
+    def at(self, step: Step) -> "Attempt":
+        """The attempt at its next step."""
+        return self.model_copy(update={"step": step})
+
+    def failed(self, error: AgentError) -> "Attempt":
+        """The attempt after its step failed: to be reverted where anything was changed."""
+        why = {"code": error.code, "detail": str(error)[:8000]}
+        if self.step.is_preparation:
+            return self.model_copy(update={**why, "step": Step.FAIL, "outcome": Phase.FAILED})
+        if self.step in (Step.ACTIVATE, Step.CONFIRM):
+            return self.model_copy(update={**why, "step": Step.REVERT})
+        detail = f"{error}; it was reverted because: {self.detail}"[:8000]
+        return self.model_copy(
+            update={
+                "step": Step.FAIL,
+                "outcome": Phase.REVERT_FAILED,
+                "code": RevertFailed.code,
+                "detail": detail,
+            }
+        )
+
+    def seconds(self, now: datetime) -> float:
+        """How long it has taken; a clock that was set back makes that zero."""
+        return max((now - self.started_at).total_seconds(), 0)
+
+
+@dataclass(frozen=True)
+class Journal:
+    """The notes of all products."""
+
+    folder: Path
+
+    def note(self, attempt: Attempt) -> Attempt:
+        """Write down what comes next, durably, before it begins.
+
+        Raises:
+            DiskFull, DiskError: the old note still stands.
+        """
+        durable.write(self._path(attempt.product), attempt.to_bytes())
+        return attempt
+
+    def clear(self, product: str) -> None:
+        """The attempt is over. Coming to this point twice does no harm, so it is not synced."""
+        durable.remove(self._path(product))
+
+    def read(self, product: str) -> Attempt | None:
+        """The unfinished attempt at this product.
+
+        A note that cannot be read is dropped: the slots are whole whatever it said, and what the
+        link points at is what runs.
+        """
+        try:
+            return Attempt.from_bytes(read_private(self._path(product)))
+        except FileNotFoundError:
+            return None
+        except (ManifestError, StateUnusable):
+            durable.remove(self._path(product))
+            return None
+
+    def unfinished(self) -> list[Attempt]:
+        """All unfinished attempts, in the order of their products' names."""
+        names = sorted(path.stem for path in self.folder.glob("[a-z0-9]*.json"))
+        found = (self.read(name) for name in names)
+        return [attempt for attempt in found if attempt is not None]
+
+    def _path(self, product: str) -> Path:
+        return self.folder / f"{product}.json"

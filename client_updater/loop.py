@@ -1,0 +1,165 @@
+"""``hsp-updater run``: poll after poll, until somebody says stop.
+
+This is the one place of the agent that catches every exception: a mistake of ours in one poll must
+not end the agent at a machine that nobody visits. It is logged with its traceback and the next
+poll comes after a pause.
+"""
+
+import logging
+from random import Random, SystemRandom
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import TypeVar
+
+from client_updater.agent import Agent
+from client_updater.errors import AgentError, AlreadyRunning, Stopping
+from client_updater.pace import Outlook, next_delay
+from client_updater.poll import poll
+from client_updater.settings import last_policy
+from client_updater.status import LastPoll
+from manifests.errors import UpdateError
+
+TICK_SECONDS = 5.0
+_LONGEST_RESTART_PAUSE = 300.0
+
+T = TypeVar("T")
+
+log = logging.getLogger("hsp-updater")
+
+
+class Stop:
+    """The order to end, as a signal gives it, and a sleep that hears it."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def __call__(self) -> bool:
+        """Whether it was given."""
+        return self._event.is_set()
+
+    def give(self) -> None:
+        """End at the next place where that is possible."""
+        self._event.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep; True as soon as the order is given."""
+        return self._event.wait(max(seconds, 0))
+
+    def pause(self, seconds: float) -> None:
+        """Sleep.
+
+        Raises:
+            Stopping: the order was given.
+        """
+        if self.wait(seconds):
+            raise Stopping
+
+    @contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """Let SIGTERM and SIGINT give the order."""
+
+        def give(number: int, frame: FrameType | None) -> None:
+            self.give()
+
+        before = {kind: signal.signal(kind, give) for kind in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for kind, handler in before.items():
+                signal.signal(kind, handler)
+
+
+@dataclass
+class Loop:
+    """One agent that runs until it is stopped."""
+
+    agent: Agent
+    stop: Stop
+    random: Random = field(default_factory=SystemRandom)
+    _restarts: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Per product, the pause after its last restart and the moment when that ends."""
+
+    def run(self) -> None:
+        """Poll until stopped.
+
+        Raises:
+            AlreadyRunning: another agent runs in this folder.
+            StateUnusable: the folder is no longer fit to be trusted.
+        """
+        with self.agent.state.as_the_agent():
+            while not self.stop():
+                delay = self._poll()
+                log.info("next poll in %.0f s", delay)
+                self._wait(delay)
+
+    def _poll(self) -> float:
+        try:
+            last = self._safely(lambda: poll(self.agent))
+        except Stopping:
+            return 0
+        except AlreadyRunning as error:
+            log.warning("%s", error)
+            last = LastPoll()
+        return next_delay(self._outlook(last or LastPoll(failures=1)), self.random)
+
+    def _safely(self, action: Callable[[], T]) -> T | None:
+        try:
+            return action()
+        except (Stopping, UpdateError):
+            raise
+        except Exception:
+            log.exception("a mistake in hsp-updater; the programs go on, and so does the next poll")
+            return None
+
+    def _outlook(self, last: LastPoll) -> Outlook:
+        now = self.agent.clock()
+        wished = last.answer.poll_seconds if last.answer else self.agent.enrolment.poll_seconds
+        openings = [
+            (status.until - now).total_seconds() for status in last.products if status.until
+        ]
+        return Outlook(
+            poll_seconds=wished,
+            failures=last.failures,
+            retry_after=last.retry_after,
+            opens_in=min((left for left in openings if left > 0), default=None),
+        )
+
+    def _wait(self, seconds: float) -> None:
+        """Sleep until the next poll, with an eye on the programs."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0 and not self.stop.wait(
+            min(left, TICK_SECONDS)
+        ):
+            if left > TICK_SECONDS:
+                self._safely(self._look_at_programs)
+
+    def _look_at_programs(self) -> None:
+        agent = self.agent
+        try:
+            with agent.state.at_work(wait_seconds=0):
+                for product in agent.enrolment.profile.products:
+                    self._look_at_program(product)
+        except AlreadyRunning:
+            return  # a command is at work on them; the next look is soon
+
+    def _look_at_program(self, product: str) -> None:
+        pause, until = self._restarts.get(product, (TICK_SECONDS, 0.0))
+        attempt = self.agent.journal.read(product)
+        in_change = attempt is not None and not attempt.step.is_preparation
+        if time.monotonic() < until or in_change:
+            return
+        if time.monotonic() > until + _LONGEST_RESTART_PAUSE:
+            pause = TICK_SECONDS
+        installer = self.agent.installer(last_policy(self.agent.state))
+        try:
+            if self.agent.keep_running(product, installer):
+                pause = min(pause * 2, _LONGEST_RESTART_PAUSE)
+                self._restarts[product] = (pause, time.monotonic() + pause)
+        except AgentError as error:
+            log.warning("%s", error)
+            self._restarts[product] = (pause, time.monotonic() + pause)

@@ -1,0 +1,81 @@
+"""Reading proc(5): which processes are there, and which of them belong to a program of ours."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+_children: dict[int, "subprocess.Popen[bytes]"] = {}
+"""Programs that this very process started: they have to be waited for when they end."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A process that is alive."""
+
+    pid: int
+    session: int
+    started_ticks: int
+    """Since the boot; together with the number it names a process for good."""
+
+
+def adopt(child: "subprocess.Popen[bytes]") -> None:
+    """Wait for this child whenever it ends, so that it does not stay as a zombie."""
+    _children[child.pid] = child
+
+
+def look_at(pid: int) -> Found | None:
+    """The process with this number, unless it has ended."""
+    child = _children.get(pid)
+    if child is not None and child.poll() is not None:
+        del _children[pid]
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            fields = file.read().rpartition(")")[2].split()
+    except OSError:
+        return None
+    if len(fields) < 20 or fields[0] in "ZX":
+        return None
+    return Found(pid, session=int(fields[3]), started_ticks=int(fields[19]))
+
+
+def session(leader: Found, product: str) -> list[int]:
+    """The living processes of the session that a product's program leads, or has led.
+
+    The leader's number may be another process's by now, so each is known by more than that.
+    """
+    mark = f"HSP_PRODUCT={product}".encode()
+    return [
+        found.pid
+        for found in _all()
+        if found.session == leader.pid and (found == leader or mark in _environment(found.pid))
+    ]
+
+
+def signal_session(leader: Found, product: str, kind: signal.Signals) -> None:
+    """Send a signal to each of them."""
+    for pid in session(leader, product):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, kind)
+
+
+def _all() -> Iterator[Found]:
+    for name in os.listdir("/proc"):
+        if name.isdecimal() and (found := look_at(int(name))) is not None:
+            yield found
+
+
+def _environment(pid: int) -> list[bytes]:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return file.read().split(b"\0")
+    except OSError:
+        return []
+
+
+def boot_id() -> str:
+    """The kernel's name for this boot: a program of another boot is not running any more."""
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip()

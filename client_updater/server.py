@@ -1,0 +1,106 @@
+"""What the agent says to the server, and what it makes of the answers.
+
+Every message is an envelope signed by the site's key. Nothing that comes back can do more than
+slow the agent down or hold it; a server that lies, or is not there, changes nothing at the site.
+"""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from client_updater.errors import NotEnrolled, Unreachable
+from client_updater.fetcher import Answer, Fetcher, refusal
+from client_updater.identity import SiteKey
+from client_updater.outbox import Sealed
+from manifests.check_in import (
+    CHECK_IN_TYPE,
+    ENROLMENT_TYPE,
+    CheckIn,
+    CheckInAnswer,
+    Enrolment,
+    EnrolmentAnswer,
+    ReportReceipt,
+)
+from manifests.documents import Document, parse_json
+from manifests.envelope import seal
+from manifests.errors import ManifestError, UpdateError
+
+_MAX_ANSWER_BYTES = 64 * 1024
+_NEVER = frozenset({400, 409, 413, 415, 422})
+"""Statuses that will not change however often the same message is sent."""
+
+D = TypeVar("D", bound=Document)
+
+
+class Rejected(UpdateError):
+    """The server will never take this message."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """The control plane, as one site talks to it."""
+
+    fetcher: Fetcher
+    url: str
+    key: SiteKey
+
+    def enrol(self, request: Enrolment) -> EnrolmentAnswer:
+        """Join.
+
+        Raises:
+            NotEnrolled: the invitation is used, expired or unknown.
+            Rejected: the request is wrong.
+            Unreachable: no answer; the same request may be sent again.
+        """
+        message = seal(request.to_bytes(), ENROLMENT_TYPE, self.key.signer)
+        return self._send("enrol", message, EnrolmentAnswer)
+
+    def check_in(self, status: CheckIn) -> CheckInAnswer:
+        """Give a sign of life.
+
+        Raises:
+            NotEnrolled: the server does not know this site, or not by this key.
+            Rejected: the message is wrong.
+            Unreachable: no answer.
+        """
+        message = seal(status.to_bytes(), CHECK_IN_TYPE, self.key.signer)
+        return self._send("check-in", message, CheckInAnswer)
+
+    def report(self, sealed: Sealed) -> None:
+        """Hand a report over; returns when the server has it durably.
+
+        Raises:
+            NotEnrolled, Rejected, Unreachable: as ``check_in``; or the receipt is for another.
+            ManifestError: the report was damaged on this site's disk.
+        """
+        wanted = (sealed.sequence, sealed.sha256)
+        receipt = self._send("reports", sealed.envelope, ReportReceipt)
+        if (receipt.sequence, receipt.sha256) != wanted:
+            raise Unreachable(f"{self.url} gave a receipt for something else than was sent")
+
+    def _send(self, name: str, message: bytes, kind: type[D]) -> D:
+        url = f"{self.url}/v1/{name}"
+        answer = self.fetcher.post(url, message, _MAX_ANSWER_BYTES)
+        if answer.status == 401:
+            raise NotEnrolled(_said(answer) or f"{url} does not know this site")
+        if answer.status in _NEVER:
+            raise Rejected(_said(answer) or f"{url} refused the message: {answer.status}")
+        if answer.status != 200:
+            raise refusal(url, answer)
+        try:
+            return kind.from_bytes(answer.body)
+        except ManifestError as error:
+            raise Unreachable(f"{url} answered something else: {error.message}") from error
+
+
+def _said(answer: Answer) -> str:
+    """The server's own words, where it has any."""
+    try:
+        error = parse_json(answer.body, "the answer")["error"]
+        words = (str(error["message"]), str(error.get("hint") or ""))
+    except (ManifestError, KeyError, TypeError, AttributeError):
+        return ""
+    return ": ".join(_printable(text) for text in words if text)
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in text)[:500]

@@ -1,0 +1,40 @@
+"""Tickets for staff."""
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+
+from distribution import tickets
+from distribution.api import examples
+from distribution.api.access import PersonDep, ServerDep
+from distribution.api.answers import errors
+from distribution.tickets import Ticket, Which
+from manifests.failures import Tier
+
+router = APIRouter(tags=["tickets"])
+
+
+@dataclass(frozen=True)
+class TicketList:
+    """Tickets, and the proof that every failure has one."""
+
+    tickets: list[Ticket]
+    by_tier: dict[Tier, int]
+    failures_unexplained: int
+
+
+@router.get(
+    "/v1/tickets",
+    summary="List tickets",
+    responses={**examples.answer(examples.TICKETS, "Due first."), **errors(401, 422, 503)},
+)
+def list_tickets(
+    server: ServerDep, _: PersonDep, tier: Tier | None = None, state: Which = Which.OPEN
+) -> TicketList:
+    """Problems with the sites that have them; those due first in front."""
+    with server.database.reading() as session:
+        return TicketList(
+            tickets=tickets.queue(session, state, tier),
+            by_tier=tickets.by_tier(session, state),
+            failures_unexplained=tickets.failures_unexplained(session),
+        )

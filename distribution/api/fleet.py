@@ -1,0 +1,96 @@
+"""Sites for staff: the list, one site, why it does not get a release yet, and the figures."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from distribution import catalogue, explanation, site_records
+from distribution.api import examples
+from distribution.api.access import NowDep, OnlineSinceDep, PersonDep, ServerDep
+from distribution.api.answers import errors
+from distribution.catalogue import TrustState
+from distribution.explanation import Explanation
+from distribution.site_records import Overview, SiteDetails, SiteRecord
+
+router = APIRouter(tags=["fleet"])
+
+Limit = Annotated[int, Query(ge=1, le=1000)]
+
+
+@dataclass(frozen=True)
+class SitePage:
+    """Some sites in the order of their names; ``next`` is the ``after`` of the next page."""
+
+    sites: list[SiteRecord]
+    next: str | None
+
+
+@router.get(
+    "/v1/overview",
+    summary="The fleet in a few figures",
+    responses={**examples.answer(examples.OVERVIEW, "The figures."), **errors(401, 503)},
+)
+def overview(server: ServerDep, _: PersonDep, online_since: OnlineSinceDep) -> Overview:
+    """Sites, receipts, tickets by tier, and failures without a ticket, which should be 0."""
+    with server.database.reading() as session:
+        return site_records.overview(session, online_since)
+
+
+@router.get(
+    "/v1/trust",
+    summary="The newest trust metadata and when it expires",
+    responses={**examples.answer(examples.TRUST, "The newest."), **errors(401, 503)},
+)
+def trust(server: ServerDep, _: PersonDep) -> TrustState:
+    """The root's hash is what an administrator compares an invitation with."""
+    return catalogue.trust_state(server.store)
+
+
+@router.get(
+    "/v1/sites",
+    summary="List sites",
+    responses={**examples.answer(examples.SITE_PAGE, "A page."), **errors(401, 422, 503)},
+)
+def list_sites(
+    server: ServerDep,
+    _: PersonDep,
+    online_since: OnlineSinceDep,
+    client: str | None = None,
+    after: str = "",
+    limit: Limit = 200,
+) -> SitePage:
+    """In the order of their names, as of their latest check-ins."""
+    with server.database.reading() as session:
+        found = site_records.page(
+            session, online_since, client=client, after=after, limit=limit + 1
+        )
+    more = found[limit - 1].site_id if len(found) > limit else None
+    return SitePage(found[:limit], more)
+
+
+@router.get(
+    "/v1/sites/{site_id}",
+    summary="One site",
+    responses={**examples.answer(examples.SITE_DETAILS, "The site."), **errors(401, 404, 503)},
+)
+def show_site(
+    site_id: str, server: ServerDep, _: PersonDep, online_since: OnlineSinceDep
+) -> SiteDetails:
+    """With its latest check-in and its newest attempts."""
+    with server.database.reading() as session:
+        return site_records.details(session, site_id, online_since)
+
+
+@router.get(
+    "/v1/sites/{site_id}/explain",
+    summary="Why a site does not get a release yet",
+    responses={**examples.answer(examples.EXPLANATION, "Gate by gate."), **errors(401, 404, 503)},
+)
+def explain_site(
+    site_id: str, server: ServerDep, _: PersonDep, now: NowDep, product: str | None = None
+) -> list[Explanation]:
+    """Every gate with its answer, until when, and who can lift it; newest release first."""
+    releases = catalogue.releases(server.store, product)
+    with server.database.reading() as session:
+        return explanation.explain(session, site_id, releases, now)

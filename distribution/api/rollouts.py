@@ -1,0 +1,127 @@
+"""Rollouts for staff: how far they are, and the three words that hold them, free them, end them."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Body
+from pydantic import BaseModel, Field
+
+from distribution import plans, progress, rollouts
+from distribution.api import examples
+from distribution.api.access import NowDep, OnlineSinceDep, PersonDep, ServerDep
+from distribution.api.answers import errors
+from distribution.database import Database
+from distribution.progress import RolloutProgress
+from distribution.rollouts import Word
+from distribution.server import Server
+from manifests.free_text import MAX_REASON_BYTES
+
+router = APIRouter(tags=["rollouts"])
+
+
+class Reason(BaseModel):
+    """Why; the first line reads it out to customers, so it names none."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=MAX_REASON_BYTES)]
+
+
+ReasonBody = Annotated[Reason, Body(examples=[examples.REASON])]
+
+_READS = {**errors(401, 404, 503)}
+_CHANGES = {
+    **examples.answer(examples.ROLLOUT, "Done, and published."),
+    **errors(401, 404, 409, 422, 503),
+}
+
+
+@router.get(
+    "/v1/rollouts",
+    summary="List rollouts",
+    responses={**examples.answer([examples.ROLLOUT], "Oldest first."), **errors(401, 503)},
+)
+def list_rollouts(
+    server: ServerDep,
+    _: PersonDep,
+    online_since: OnlineSinceDep,
+    now: NowDep,
+    product: str | None = None,
+) -> list[RolloutProgress]:
+    """Of all products or of one, oldest first."""
+    with server.database.reading() as session:
+        rows = rollouts.all_rollouts(session, product)
+        return [progress.progress_of(session, row, online_since, now) for row in rows]
+
+
+@router.get(
+    "/v1/rollouts/{product}/{version}",
+    summary="One rollout",
+    responses={**examples.answer(examples.ROLLOUT, "The rollout."), **_READS},
+)
+def show_rollout(
+    product: str,
+    version: str,
+    server: ServerDep,
+    _: PersonDep,
+    online_since: OnlineSinceDep,
+    now: NowDep,
+) -> RolloutProgress:
+    """Wave by wave, with where the sites of each stand and what comes next."""
+    with server.database.reading() as session:
+        row = rollouts.find(session, product, version)
+        return progress.progress_of(session, row, online_since, now)
+
+
+Verb = Callable[[Database, str, str, Word, datetime], None]
+
+
+def _say(verb: Verb, server: Server, product: str, version: str, word: Word, now: datetime) -> None:
+    verb(server.database, product, version, word, now)
+    plans.publish_decision(server.database, server.store, server.online, product, now)
+
+
+@router.post(
+    "/v1/rollouts/{product}/{version}/pause", summary="Hold it everywhere", responses=_CHANGES
+)
+def pause(
+    product: str,
+    version: str,
+    body: ReasonBody,
+    server: ServerDep,
+    person: PersonDep,
+    online_since: OnlineSinceDep,
+    now: NowDep,
+) -> RolloutProgress:
+    """Every site holds it from its next poll on."""
+    _say(rollouts.pause, server, product, version, Word(person, body.reason), now)
+    return show_rollout(product, version, server, person, online_since, now)
+
+
+@router.post("/v1/rollouts/{product}/{version}/resume", summary="Go on", responses=_CHANGES)
+def resume(
+    product: str,
+    version: str,
+    body: ReasonBody,
+    server: ServerDep,
+    person: PersonDep,
+    online_since: OnlineSinceDep,
+    now: NowDep,
+) -> RolloutProgress:
+    """Failures until now have been looked at, and do not count from here on."""
+    _say(rollouts.resume, server, product, version, Word(person, body.reason), now)
+    return show_rollout(product, version, server, person, online_since, now)
+
+
+@router.post("/v1/rollouts/{product}/{version}/stop", summary="End it", responses=_CHANGES)
+def stop(
+    product: str,
+    version: str,
+    body: ReasonBody,
+    server: ServerDep,
+    person: PersonDep,
+    online_since: OnlineSinceDep,
+    now: NowDep,
+) -> RolloutProgress:
+    """For good: a site that has seen it stopped never installs this version any more."""
+    _say(rollouts.stop, server, product, version, Word(person, body.reason), now)
+    return show_rollout(product, version, server, person, online_since, now)

@@ -1,0 +1,123 @@
+"""What stored reports mean: how far each attempt came, and what the desk has to know.
+
+A report is processed in one transaction with everything that follows from it, so that a crash
+leaves it either done or still to do. Reports of a site may come late, twice or in any order: an
+attempt moves only forward, by the site's own numbering and never by anybody's clock.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from distribution import support_desk
+from distribution.database import Database
+from distribution.support_desk import Sighting
+from distribution.tables import BIGGEST, Attempt, Receipt
+from manifests import envelope
+from manifests.install_report import REPORT_TYPE, InstallReport, Phase
+
+BATCH = 500
+
+
+def process_new(database: Database, now: datetime) -> int:
+    """Process the reports that are waiting, oldest first; how many were.
+
+    One that cannot be processed ends this round and goes behind all others: it is tried again, and
+    counted as unexplained until then, and holds nobody else up.
+    """
+    done = 0
+    while waiting := _waiting(database):
+        for receipt_id in waiting:
+            with _tried(database, receipt_id), database.writing() as session:
+                _process(session, session.get_one(Receipt, receipt_id), now)
+            done += 1
+    return done
+
+
+def _waiting(database: Database) -> list[int]:
+    wanted = (
+        select(Receipt.id)
+        .where(col(Receipt.processed_at).is_(None))
+        .order_by(col(Receipt.tries), col(Receipt.id))
+        .limit(BATCH)
+    )
+    with database.reading() as session:
+        return [number for number in session.exec(wanted) if number is not None]
+
+
+@contextmanager
+def _tried(database: Database, receipt_id: int) -> Iterator[None]:
+    finished = False
+    try:
+        yield
+        finished = True
+    finally:
+        if not finished:
+            with database.writing() as session:
+                receipt = session.get_one(Receipt, receipt_id)
+                receipt.tries += 1
+                session.add(receipt)
+
+
+def _process(session: Session, receipt: Receipt, now: datetime) -> None:
+    if receipt.processed_at is not None:
+        return
+    report = InstallReport.from_bytes(envelope.peek(receipt.envelope, REPORT_TYPE))
+    if report.product and report.version and report.release and report.phase is not Phase.REFUSED:
+        _advance(session, receipt, report, now)
+    if report.code is not None:
+        receipt.incident_id = support_desk.record(session, _sighting(receipt, report)).id
+    receipt.processed_at = now
+    session.add(receipt)
+
+
+def _sighting(receipt: Receipt, report: InstallReport) -> Sighting:
+    assert report.code is not None  # noqa: S101 - the caller looked
+    about_release = report.product and report.version
+    return Sighting(
+        site_id=receipt.site_id,
+        code=report.code,
+        detail=report.detail,
+        at=receipt.received_at,
+        product=report.product or "" if about_release else "",
+        version=report.version or "" if about_release else "",
+        release=report.release or "",
+        place=receipt.place,
+    )
+
+
+def _advance(session: Session, receipt: Receipt, report: InstallReport, now: datetime) -> None:
+    attempt = _attempt(session, receipt, report)
+    if receipt.place > attempt.place:
+        _move(attempt, receipt, report)
+    session.add(attempt)
+    session.flush()
+    if report.phase is Phase.CONFIRMED:
+        support_desk.confirmed(session, receipt.site_id, attempt.product, receipt.place, now)
+
+
+def _attempt(session: Session, receipt: Receipt, report: InstallReport) -> Attempt:
+    wanted = select(Attempt).where(
+        Attempt.site_id == receipt.site_id, Attempt.attempt_id == report.attempt_id
+    )
+    return session.exec(wanted).one_or_none() or Attempt(
+        site_id=receipt.site_id,
+        attempt_id=report.attempt_id,
+        product=report.product or "",
+        version=report.version or "",
+        release=report.release or "",
+        from_version=report.from_version,
+        phase=report.phase,
+        started_at=receipt.received_at,
+        moved_at=receipt.received_at,
+    )
+
+
+def _move(attempt: Attempt, receipt: Receipt, report: InstallReport) -> None:
+    attempt.phase, attempt.code, attempt.detail = report.phase, report.code, report.detail
+    attempt.place, attempt.moved_at = receipt.place, receipt.received_at
+    attempt.ended_at = receipt.received_at if report.phase.is_final else None
+    attempt.duration_seconds = report.duration_seconds
+    attempt.downloaded_bytes = min(report.downloaded_bytes, BIGGEST)

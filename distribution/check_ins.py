@@ -1,0 +1,97 @@
+"""A site's sign of life: what it runs, what it decided and why, and what it should know from us.
+
+The answer can slow an agent down or hold it still; there is nothing in it that could make it
+install anything.
+"""
+
+from datetime import datetime
+from typing import Protocol
+
+from sqlmodel import Session
+
+from distribution import alarms, fleet
+from distribution.database import Database
+from distribution.reports import known_site
+from distribution.sealed import check_signature, peeked
+from distribution.settings import Settings
+from distribution.tables import Site, SiteProduct
+from manifests.check_in import CHECK_IN_TYPE, CheckIn, CheckInAnswer, ProductStatus
+from manifests.documents import to_json
+
+MAX_CHECK_IN_BYTES = 256 * 1024
+
+
+class Newest(Protocol):
+    """The newest metadata versions that the server knows of; 0 when it does not know."""
+
+    @property
+    def root_version(self) -> int:
+        """Of the root."""
+        ...
+
+    @property
+    def timestamp_version(self) -> int:
+        """Of the timestamp."""
+        ...
+
+
+def accept(
+    database: Database, data: bytes, settings: Settings, newest: Newest, now: datetime
+) -> CheckInAnswer:
+    """Note a check-in and answer it.
+
+    Raises:
+        Malformed: not an envelope with a check-in.
+        ManifestError: a field of it is wrong.
+        Unauthorised: no such site, or not signed by its key.
+        Unavailable: the database does not answer.
+    """
+    said = peeked(data, CHECK_IN_TYPE, CheckIn)
+    site = known_site(database, said.site_id)
+    check_signature(data, CHECK_IN_TYPE, site.public_key)
+    with database.writing() as session:
+        site = session.get_one(Site, said.site_id)
+        site.last_seen = max(site.last_seen, now)
+        if not _is_stale(site, said):
+            _note(session, site, said, now)
+        session.add(site)
+        hold = site.hold
+    return CheckInAnswer(
+        poll_seconds=settings.poll_seconds,
+        root_version=newest.root_version,
+        timestamp_version=newest.timestamp_version,
+        hold=hold,
+    )
+
+
+def _is_stale(site: Site, said: CheckIn) -> bool:
+    """Older than what we have from the same run of the agent: overtaken on the way, or replayed."""
+    known = fleet.check_in_of(site)
+    return known is not None and known.boot_id == said.boot_id and said.at < known.at
+
+
+def _note(session: Session, site: Site, said: CheckIn, now: datetime) -> None:
+    code = alarms.code_of(said.problem) if said.problem else None
+    if code is not None and code != site.problem:
+        alarms.ring(session, site.id, code, code, said.detail or said.problem[:200], now)
+    site.problem = code or ""
+    site.check_in = said.to_bytes().decode()
+    profile = fleet.profile_of(site).model_copy(update={"ring": said.ring})
+    site.profile = to_json(profile.model_dump(mode="json")).decode()
+    for status in said.products:
+        if status.product in profile.products:
+            session.merge(_row(site.id, status))
+
+
+def _row(site_id: str, status: ProductStatus) -> SiteProduct:
+    return SiteProduct(
+        site_id=site_id,
+        product=status.product,
+        version=status.installed.version,
+        candidate=status.candidate,
+        decision=status.decision,
+        gate=status.gate,
+        reason=status.reason,
+        lifted_by=status.lifted_by,
+        until=status.until,
+    )

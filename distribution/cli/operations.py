@@ -1,0 +1,78 @@
+"""``hsp serve``, and the groups of those who run the place: sites, rollouts, the desk."""
+
+import logging
+import signal
+import socket
+
+import click
+import uvicorn
+
+from distribution.cli import desk, rollouts, sites
+from distribution.errors import Misconfigured
+from distribution.server import Server
+from distribution.settings import Settings
+
+GRACE_SECONDS = 10
+
+
+def register(program: click.Group) -> None:
+    """Add these commands to ``hsp``."""
+    program.add_command(serve)
+    sites.register(program)
+    rollouts.register(program)
+    desk.register(program)
+
+
+@click.command()
+@click.option("--listen", metavar="HOST:PORT", help="Listen there, not where the settings say.")
+@click.pass_obj
+def serve(settings: Settings, listen: str | None) -> None:
+    """Run the API, the scheduler and the repository, until SIGTERM."""
+    # Here, so that no other command waits for the web framework to be imported.
+    from distribution.api import application
+
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    server = Server.open(settings)
+    door = _door(*(_address(listen) if listen else (settings.listen_host, settings.listen_port)))
+    host, port = door.getsockname()[:2]
+    click.echo(f"listening on http://{host}:{port} (documentation: /docs)")
+    _run(uvicorn.Server(_config(application(server, schedule=True))), door)
+    server.database.close()
+
+
+def _config(app: object) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type] # an ASGI application, which uvicorn types more narrowly
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=75,
+    )
+
+
+def _run(web: uvicorn.Server, door: socket.socket) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn ends gracefully and raises the signal again; by then everything is put away.
+        signal.signal(number, lambda *_: None)
+    web.run(sockets=[door])
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise Misconfigured(f"--listen {text!r} is not HOST:PORT", hint="such as 127.0.0.1:8700")
+    return host.strip("[]"), int(port)
+
+
+def _door(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise Misconfigured(
+            f"cannot listen on {host}:{port}: {error.strerror or error}",
+            hint="another server may be running there; choose another with --listen",
+        ) from error

@@ -1,0 +1,250 @@
+"""The commands that make, propose and publish what is signed."""
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from distribution import artifacts, catalogue, home, publish
+from distribution.bucket import open_store
+from distribution.published_schemas import SCHEMAS
+from distribution.schedules import load_schedule
+from distribution.server import PASSPHRASE_VARIABLE, online_passphrase
+from distribution.settings import Settings
+from distribution.store_errors import in_server_words
+from manifests.target_paths import Lane
+from signing import propose
+from signing.cli import show_proposal, this_user, utc_now
+from signing.delegations import fit
+from signing.roles import BREAKGLASS, HOTFIXES, ROOT, TARGETS, rules
+from signing.signers import read_public
+from signing.update_repository import Repository
+from signing.wording import counted
+
+_UNITS = {"d": 86_400, "h": 3_600, "min": 60, "s": 1}
+
+_file = click.Path(path_type=Path, dir_okay=False)
+_folder = click.Path(path_type=Path, file_okay=False)
+_keys: dict[str, Any] = {"type": _file, "multiple": True}
+_by = click.option("--by", default="", help="Who proposes it; by default, this machine's user.")
+
+
+def register(program: click.Group) -> None:
+    """Add this module's commands to ``hsp``."""
+    for command in (init, product, release, publish_command, schema):
+        program.add_command(command)
+
+
+# --- the repository and its products
+
+
+@click.command()
+@click.option(
+    "--officer", "officers", required=True, help="An officer's .pub; two or more.", **_keys
+)
+@click.option("--hotfix", "hotfixes", help="An L3 engineer's .pub; two or more.", **_keys)
+@click.option(
+    "--breakglass", help="The same for the lane of one signature (default: those).", **_keys
+)
+@click.option("--threshold", "thresholds", multiple=True, metavar="ROLE=N")
+@click.option("--life", "lives", multiple=True, metavar="ROLE=TIME", help="Such as timestamp=2h.")
+@click.option("--set", "chosen", multiple=True, metavar="NAME=VALUE", help="A line of hsp.toml.")
+@_by
+@click.pass_obj
+def init(
+    settings: Settings,
+    officers: tuple[Path, ...],
+    hotfixes: tuple[Path, ...],
+    breakglass: tuple[Path, ...],
+    thresholds: tuple[str, ...],
+    lives: tuple[str, ...],
+    chosen: tuple[str, ...],
+    by: str,
+) -> None:
+    """Make the server's home, its online keys, and the proposal of a new repository."""
+    table = rules(_thresholds(thresholds), _lives(lives))
+    people = [read_public(file) for file in officers]
+    on_call = [read_public(file) for file in hotfixes]
+    alone = [read_public(file) for file in breakglass] or on_call
+    lines = home.parse_settings(chosen)
+    for role, keys in ((ROOT, people), (TARGETS, people), (HOTFIXES, on_call), (BREAKGLASS, alone)):
+        if keys:
+            fit(role, table[role].threshold, keys)
+    home.make_home(settings, os.environ.get(PASSPHRASE_VARIABLE, ""), lines)
+    online = home.online_public_keys(settings)
+    founders = propose.Founders(people, online["snapshot"], online["timestamp"], on_call, alone)
+    draft = _draft(settings, None, "repository", by)
+    click.echo(f"{settings.home} is the server's home; its online keys can say when, never what.\n")
+    show_proposal(propose.repository(founders, draft, table))
+
+
+@click.group()
+def product() -> None:
+    """The products that this repository distributes."""
+
+
+@product.command(name="add")
+@click.argument("name")
+@click.option("--author", "authors", required=True, help="The author's .pub.", **_keys)
+@click.option("--approver", "approvers", required=True, help="The approver's .pub.", **_keys)
+@click.option("--out", type=_folder, help="The new folder for the proposal (default: in the home).")
+@click.option("--threshold", type=click.IntRange(1, 10), help="How many people must sign.")
+@_by
+@click.pass_obj
+def add(
+    settings: Settings,
+    name: str,
+    authors: tuple[Path, ...],
+    approvers: tuple[Path, ...],
+    out: Path | None,
+    threshold: int | None,
+    by: str,
+) -> None:
+    """Propose the product NAME; the officers sign it."""
+    people = [read_public(file) for file in (*authors, *approvers)]
+    online = home.online_public_keys(settings)["rollouts"]
+    table = rules({"product": threshold} if threshold else None)
+    with in_server_words():
+        repository = Repository.read(open_store(settings))
+        draft = _draft(settings, out, f"product-{name}", by)
+        show_proposal(propose.product(repository, name, people, online, draft, table))
+
+
+# --- releases
+
+
+@click.group()
+def release() -> None:
+    """Build, propose and list releases."""
+
+
+@release.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--description", type=_file, required=True, help="release.toml.")
+@click.option("--pace", required=True, help="A schedule's name or file: the fastest it may spread.")
+@click.option("--out", type=_folder, required=True, help="The new folder for the release.")
+@click.option("--platform", default="any", help="The platform that the artifact is for.")
+@click.option("--issued-at", metavar="TIME", help="ISO 8601 with zone; by default, now.")
+def build(
+    source: Path, description: Path, pace: str, out: Path, platform: str, issued_at: str | None
+) -> None:
+    """Make a release of SOURCE: a folder, a wheel, a zip, a tar or a .deb."""
+    moment = _moment(issued_at) if issued_at else utc_now()
+    schedule = load_schedule(pace)
+    built = artifacts.build(source, description, schedule, out, moment, platform)
+    artifact = built.manifest.artifacts[0]
+    click.echo(f"built {built.manifest.product} {built.manifest.version} into {out}")
+    click.echo(
+        f"  {artifact.name}: {counted(artifact.files, 'file')}, "
+        f"{built.artifact.stat().st_size:,} bytes compressed"
+    )
+    click.echo(f"  its contents have the sha256 {artifact.tar_sha256}")
+    click.echo(f"Next: hsp release propose {out} --out PROPOSAL")
+
+
+@release.command(name="propose")
+@click.argument("release_dir", type=_folder)
+@click.option("--out", type=_folder, help="The new folder for the proposal (default: in the home).")
+@click.option(
+    "--lane", type=click.Choice([lane.value for lane in Lane]), default=Lane.RELEASES.value
+)
+@_by
+@click.pass_obj
+def propose_release(
+    settings: Settings, release_dir: Path, out: Path | None, lane: str, by: str
+) -> None:
+    """Propose what `hsp release build` wrote into RELEASE_DIR."""
+    with in_server_words():
+        repository = Repository.read(open_store(settings))
+        draft = _draft(settings, out, f"{lane}-{release_dir.resolve().name}", by)
+        show_proposal(propose.release(repository, release_dir, Lane(lane), draft))
+
+
+@release.command(name="list")
+@click.argument("product", required=False)
+@click.pass_obj
+def list_releases(settings: Settings, product: str | None) -> None:
+    """The published releases, of one PRODUCT or of all."""
+    found = catalogue.releases(open_store(settings), product)
+    for each in sorted(found, key=lambda r: (r.manifest.product, r.version)):
+        manifest = each.manifest
+        click.echo(
+            f"{manifest.product:20} {manifest.version:16} {manifest.severity:10} "
+            f"{manifest.issued_at:%Y-%m-%d %H:%M} {each.path}"
+        )
+    if not found:
+        click.echo("nothing has been published yet")
+
+
+@click.command(name="publish")
+@click.argument("proposal", type=_folder)
+@click.option(
+    "--replace-unfinished",
+    is_flag=True,
+    help="Put it in the place of another publish of this role that was given up.",
+)
+@click.pass_obj
+def publish_command(settings: Settings, proposal: Path, replace_unfinished: bool) -> None:
+    """Check PROPOSAL and make it visible. After a crash, the same command finishes it."""
+    online = publish.load_online_keys(settings.online_keys_folder, online_passphrase(settings))
+    done = publish.publish(
+        open_store(settings), proposal, online, utc_now(), replace_unfinished=replace_unfinished
+    )
+    what = ", ".join(done.releases) or f"{done.role} {done.version}"
+    if done.already:
+        click.echo(f"{what} is published already; nothing was done")
+        return
+    click.echo(f"published {what} ({done.role} {done.version})")
+    if done.releases:
+        click.echo("Nothing is installed until its rollout starts: hsp rollout start")
+
+
+@click.command()
+@click.argument("name", type=click.Choice(sorted(SCHEMAS)))
+def schema(name: str) -> None:
+    """The JSON Schema of a document."""
+    click.echo(json.dumps(SCHEMAS[name].model_json_schema(), indent=2))
+
+
+# --- what is written on the command line
+
+
+def _draft(settings: Settings, out: Path | None, name: str, by: str) -> propose.Draft:
+    folder = out or settings.home / home.PROPOSALS / name
+    return propose.Draft(folder, by or this_user(), utc_now())
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not a time", param_hint="--issued-at") from error
+    if moment.tzinfo is None:
+        raise click.BadParameter(f"{text!r} has no zone: add Z", param_hint="--issued-at")
+    return moment.astimezone(UTC)
+
+
+def _thresholds(pairs: Sequence[str]) -> dict[str, int]:
+    return {role: int(number) for role, number in _pairs(pairs, r"\d{1,2}", "ROLE=2")}
+
+
+def _lives(pairs: Sequence[str]) -> dict[str, timedelta]:
+    found = _pairs(pairs, r"(\d{1,6})(d|h|min|s)", "ROLE=90d, 6h, 30min or 10s")
+    return {role: timedelta(seconds=_seconds(text)) for role, text in found}
+
+
+def _seconds(text: str) -> int:
+    number, unit = re.findall(r"\d+|\D+", text)
+    return int(number) * _UNITS[unit]
+
+
+def _pairs(pairs: Sequence[str], wanted: str, example: str) -> list[tuple[str, str]]:
+    for pair in pairs:
+        if not re.fullmatch(rf"[a-z]+={wanted}", pair):
+            raise click.BadParameter(f"{pair!r} is not {example}")
+    return [(pair.split("=")[0], pair.split("=")[1]) for pair in pairs]

@@ -1,0 +1,134 @@
+"""``hsp site``: inviting sites and looking at them; ``hsp explain``."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from distribution import catalogue, enrolment, explanation, site_records
+from distribution.bucket import open_store
+from distribution.cli import show
+from distribution.database import Database
+from distribution.errors import Misconfigured, UnknownProduct
+from distribution.server import utc_now
+from distribution.settings import Settings
+from distribution.site_records import SiteRecord
+from manifests.documents import validated
+from manifests.rollout import Ring
+from manifests.site import SiteProfile
+from signing.store import Store
+
+ALL = 1_000_000
+
+
+def register(program: click.Group) -> None:
+    """Add these commands to ``hsp``."""
+    program.add_command(site)
+    program.add_command(explain)
+
+
+@click.group()
+def site() -> None:
+    """Invite sites, and look at them."""
+
+
+@site.command()
+@click.argument("site_id", metavar="SITE")
+@click.option("--client", required=True, help="The customer organisation whose site it is.")
+@click.option("--ring", type=click.Choice([r.value for r in Ring]), default=Ring.BROAD.value)
+@click.option("--product", "products", multiple=True, required=True, help="May be repeated.")
+@click.option("--tag", "tags", multiple=True, help="May be repeated.")
+@click.option("--region", default="any", show_default=True)
+@click.option("--platform", default="any", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Into a new file.")
+@click.option("--by", default=show.whoami, help="Who invites, for the record.")
+@click.pass_obj
+def invite(settings: Settings, /, out: Path | None, by: str, **profile: object) -> None:
+    """Invite SITE: one line for its administrator, good for one use within 24 hours."""
+    store = open_store(settings)
+    wanted = _profile(profile)
+    _check_products(store, wanted)
+    trust = catalogue.trust_state(store)
+    database = Database.open(settings)
+    invitation = enrolment.invite(database, wanted, trust, settings, by, utc_now())
+    if out:
+        _write(out, invitation.to_text())
+    else:
+        click.echo(invitation.to_text())
+    click.echo(f"root {trust.root_version}, sha256 {trust.root_sha256}", err=out is None)
+    click.echo(
+        "Tell the administrator this hash another way than the invitation, to be compared.",
+        err=out is None,
+    )
+
+
+def _profile(given: dict[str, object]) -> SiteProfile:
+    plain = {
+        "site_id": given["site_id"],
+        "client_id": given["client"],
+        **{name: given[name] for name in ("ring", "region", "platform", "products", "tags")},
+    }
+    return validated(SiteProfile, plain, strict=True)
+
+
+def _check_products(store: Store, profile: SiteProfile) -> None:
+    known = catalogue.products(store)
+    for product in profile.products:
+        if product not in known:
+            raise UnknownProduct(
+                f"the repository has no product {product!r}; it has: {', '.join(known) or 'none'}",
+                hint="add it with 'hsp product add'",
+            )
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+            opened.write(text + "\n")
+    except OSError as error:
+        raise Misconfigured(
+            f"{file} cannot be written: {error.strerror}; the invitation is lost",
+            hint="invite the site again, into another file",
+        ) from error
+
+
+@site.command("list")
+@click.option("--client", help="Only this client's.")
+@click.pass_obj
+def list_sites(settings: Settings, client: str | None) -> None:
+    """Every site: what it runs, whether it is online, and what it said last."""
+    online_since = utc_now() - timedelta(seconds=settings.silent_after_seconds)
+    with Database.open(settings).reading() as session:
+        found = site_records.page(session, online_since, client=client, after="", limit=ALL)
+    show.table(
+        ("site", "client", "ring", "state", "last seen", "runs", "says"),
+        (_row(record) for record in found),
+    )
+
+
+def _row(record: SiteRecord) -> tuple[object, ...]:
+    runs = ", ".join(f"{p.product} {p.version or '-'}" for p in record.products)
+    says = record.problem or "; ".join(p.reason for p in record.products if p.reason)
+    state = "online" if record.online else "silent"
+    return (
+        record.site_id, record.client_id, record.ring, state, record.last_seen, runs, says,
+    )  # fmt: skip
+
+
+@click.command()
+@click.argument("site_id", metavar="SITE")
+@click.argument("product", required=False)
+@click.pass_obj
+def explain(settings: Settings, site_id: str, product: str | None) -> None:
+    """Why SITE does or does not get a release: every gate, until when, and who can lift it."""
+    releases = catalogue.releases(open_store(settings), product)
+    with Database.open(settings).reading() as session:
+        found = explanation.explain(session, site_id, releases, utc_now())
+    for release in found:
+        title = f"{release.product} {release.version}: {release.decision} ({release.reason})"
+        rows = ((g.gate, g.answer, g.reason, g.until, g.lifted_by) for g in release.gates)
+        show.table(("gate", "answer", "why", "until", "who can lift it"), rows, title)
+    if not found:
+        click.echo(f"no release is signed for any product of {site_id}")

@@ -1,0 +1,140 @@
+"""The commit: a snapshot under the next free number, then the timestamp by compare and swap.
+
+Whoever swaps the timestamp has committed. Whoever comes too late learns it from the store and
+begins again from what is there now. A numbered file is never overwritten: a number that a crash
+or a rival has used is skipped.
+"""
+
+import hashlib
+import random
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TypeVar
+
+from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp
+
+from distribution.errors import Conflict, LostRace
+from distribution.online_keys import OnlineKeys
+from signing import errors
+from signing.errors import AlreadyStored, NotStored
+from signing.metadata import TIMESTAMP_KEY, metadata_key, serialised, signed_by, target_key
+from signing.roles import SNAPSHOT, TIMESTAMP, life_of
+from signing.store import Content, Store
+from signing.update_repository import Repository, next_snapshot, next_timestamp
+
+ATTEMPTS = 60
+_PAUSE_SECONDS = 0.05
+
+T = TypeVar("T")
+S = TypeVar("S", Snapshot, Targets, Root, Timestamp)
+
+
+class Moved(LostRace):
+    """The timestamp moved since the repository was read: read again."""
+
+
+def retried(once: Callable[[], T]) -> T:
+    """Do ``once`` until no rival comes in between; each try fails only if a rival succeeded.
+
+    Raises:
+        LostRace: rivals won every time.
+    """
+    for attempt in range(ATTEMPTS):
+        try:
+            return once()
+        except Moved:
+            time.sleep(random.uniform(0, _PAUSE_SECONDS * min(attempt + 1, 10)))  # noqa: S311 - jitter
+    raise LostRace(
+        f"others published {ATTEMPTS} times in between; nothing of this is visible",
+        hint="run the same command again",
+    )
+
+
+def require_unmoved(repository: Repository) -> None:
+    """Find out whether a rival has committed since ``repository`` was read.
+
+    Raises:
+        Moved: it has.
+    """
+    try:
+        _, tag = repository.store.read_tagged(TIMESTAMP_KEY)
+    except NotStored:
+        tag = ""
+    if tag != (repository.timestamp_tag or ""):
+        raise Moved("the repository moved on")
+
+
+def upload(store: Store, listed: TargetFile, content: Content) -> None:
+    """Store a target's content under its hash, once.
+
+    Raises:
+        Conflict: the store has other bytes under that name.
+    """
+    sha256 = listed.hashes["sha256"]
+    key = target_key(listed.path, sha256)
+    try:
+        store.create(key, content)
+    except AlreadyStored as error:
+        found = hashlib.sha256()
+        for chunk in store.chunks(key):
+            found.update(chunk)
+        if found.hexdigest() != sha256:
+            hint = "the store is damaged there: remove that file and run the same command again"
+            raise Conflict(f"{key} is stored with other bytes", hint=hint) from error
+
+
+def create_next(repository: Repository, role: str, build: Callable[[int], Metadata[S]]) -> int:
+    """Store the next version of an online role under the first number that is free.
+
+    Raises:
+        Moved: a rival has committed in between.
+    """
+    number = _current(repository, role) + 1
+    while True:
+        try:
+            repository.store.create(metadata_key(role, number), serialised(build(number)))
+        except AlreadyStored:
+            require_unmoved(repository)
+            number += 1
+        else:
+            return number
+
+
+def _current(repository: Repository, role: str) -> int:
+    if role == SNAPSHOT:
+        return repository.snapshot.signed.version if repository.snapshot else 0
+    return repository.version(role)
+
+
+def commit(
+    repository: Repository, changed: Mapping[str, int], online: OnlineKeys, now: datetime
+) -> None:
+    """Make new versions of roles visible, all at once.
+
+    Raises:
+        Moved: a rival has committed in between; nothing of ours is visible.
+    """
+    before = repository.snapshot.signed if repository.snapshot else None
+    expires = now + life_of(repository.root, SNAPSHOT)
+
+    def build(number: int) -> Metadata[Snapshot]:
+        return signed_by(online.snapshot, next_snapshot(before, number, expires, changed))
+
+    number = create_next(repository, SNAPSHOT, build)
+    point_at(repository, number, online, now)
+
+
+def point_at(repository: Repository, snapshot: int, online: OnlineKeys, now: datetime) -> None:
+    """Swap the timestamp: the one commit point.
+
+    Raises:
+        Moved: a rival was faster.
+    """
+    before = repository.timestamp.signed if repository.timestamp else None
+    expires = now + life_of(repository.root, TIMESTAMP)
+    timestamp = signed_by(online.timestamp, next_timestamp(before, expires, snapshot))
+    try:
+        repository.store.replace(TIMESTAMP_KEY, serialised(timestamp), repository.timestamp_tag)
+    except errors.Conflict as error:
+        raise Moved("the repository moved on") from error

@@ -1,0 +1,149 @@
+"""One way into the database: a session that reads, or one that writes and commits as a whole.
+
+SQLite (the default) runs in WAL mode with ``synchronous=FULL``: what is committed survives a power
+cut, which is what an acknowledged report promises. Writers take their turn at the beginning
+(``BEGIN IMMEDIATE``), so that nobody finds out at the end that the ground has moved. PostgreSQL
+comes by URL.
+
+The only module that knows SQLAlchemy's errors.
+"""
+
+import fcntl
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, TimeoutError
+from sqlmodel import Session, SQLModel, create_engine, text
+
+from distribution import tables  # noqa: F401 - fills the metadata
+from distribution.errors import Misconfigured, Unavailable
+from distribution.settings import Settings
+
+BUSY_SECONDS = 15
+DATABASE_FILE = "hsp.db"
+
+_WRITES = "hsp_writes"
+
+
+class Database:
+    """The engine and the two kinds of session over it."""
+
+    def __init__(self, engine: Engine, locks: Path) -> None:
+        self.engine = engine
+        self._writers = engine.execution_options(**{_WRITES: True})
+        self._locks = locks
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        """Connect, and make the tables that are missing.
+
+        Raises:
+            Misconfigured: there is no home, or no driver for the URL.
+            Unavailable: the database does not answer.
+        """
+        if not settings.home.is_dir():
+            raise Misconfigured(f"there is no server at {settings.home}", hint="run 'hsp init'")
+        url = settings.database_url or f"sqlite:///{settings.home / DATABASE_FILE}"
+        database = cls(_engine(url), settings.home)
+        create_schema(database)
+        return database
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A consistent look; nothing is written.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        with _answers(), Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """One transaction: committed and durable at the end, or nothing of it.
+
+        Raises:
+            Unavailable: the database does not answer, or another writer kept it for too long.
+        """
+        with _answers(), Session(self._writers, expire_on_commit=False) as session:
+            yield session
+            session.commit()
+
+    @contextmanager
+    def alone(self, what: str) -> Iterator[None]:
+        """Nobody else on this machine does ``what`` at the same time.
+
+        For several machines this becomes PostgreSQL's advisory lock (issue 7).
+        """
+        name = re.sub(r"[^a-z0-9_-]", "_", what)
+        with (self._locks / f".{name}.lock").open("wb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # given back with the file, however this ends
+            yield
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self.engine.dispose()
+
+
+def create_schema(database: Database) -> None:
+    """Make the tables that are missing. Alembic's migrations take this place in issue 7.
+
+    Raises:
+        Unavailable: the database does not answer.
+    """
+    with database.writing() as session:
+        SQLModel.metadata.create_all(session.connection())
+
+
+def check_answers(database: Database) -> None:
+    """Ask the database for nothing.
+
+    Raises:
+        Unavailable: it does not answer.
+    """
+    with database.reading() as session:
+        session.connection().execute(text("SELECT 1"))
+
+
+def _engine(url: str) -> Engine:
+    if not url.startswith("sqlite"):
+        try:
+            return create_engine(url, pool_pre_ping=True)
+        except (ImportError, ValueError) as error:
+            raise Misconfigured(f"database_url: {error}") from error
+    engine = create_engine(
+        url,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        pool_size=8,
+        max_overflow=56,  # more than the web server has threads: nobody waits for a connection
+    )
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: Any, _: object) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN comes too late; see _begin_sqlite
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _answers() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, TimeoutError, IntegrityError) as error:
+        # IntegrityError: another process wrote the same row first; the next try will see it.
+        found = getattr(error, "orig", None) or error
+        raise Unavailable(
+            f"the database does not answer: {found}", hint="try again in a moment"
+        ) from error

@@ -1,0 +1,106 @@
+"""Why a site does or does not get a release: every gate's answer, by the function the site obeys.
+
+The server looks with its own copy of the site, which is as old as the latest check-in; what the
+site itself said then is in the site's record.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session
+
+from distribution import fleet, plans
+from distribution.errors import NotFound
+from distribution.tables import Site
+from manifests import decision
+from manifests import site as sites
+from manifests.decision import Answer, Stay, Wait
+from manifests.release import Release
+from manifests.rollout import RolloutPlan
+from manifests.target_paths import Lane
+
+NEWEST = 10
+"""Of so many releases of a product the gates are shown."""
+
+
+@dataclass(frozen=True)
+class GateAnswer:
+    """One gate: ``pass``, ``wait`` or ``stay``, and who can lift it."""
+
+    gate: str
+    answer: str
+    reason: str = ""
+    until: datetime | None = None
+    lifted_by: str = ""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One release at one site, gate by gate; the first that does not pass decides."""
+
+    product: str
+    version: str
+    release: str
+    lane: Lane
+    installed: str | None
+    decision: str
+    reason: str
+    gates: tuple[GateAnswer, ...]
+
+
+def known_site(session: Session, site_id: str) -> Site:
+    """A site by its name.
+
+    Raises:
+        NotFound: there is none.
+    """
+    row = session.get(Site, site_id)
+    if row is None:
+        raise NotFound(f"there is no site {site_id!r}", hint="see 'hsp site list'")
+    return row
+
+
+def explain(
+    session: Session, site_id: str, releases: Sequence[Release], now: datetime
+) -> list[Explanation]:
+    """Every gate for the newest of ``releases`` at a site, newest first.
+
+    Raises:
+        NotFound: there is no such site.
+    """
+    site = fleet.whole_site(known_site(session, site_id))
+    mine = [r for r in releases if r.manifest.product in site.profile.products]
+    newest = sorted(mine, key=lambda r: (r.path.product, r.version), reverse=True)[:NEWEST]
+    names = {release.path.product for release in newest}
+    written = {name: plans.written(session, name) for name in names}
+    empty = {name: RolloutPlan(product=name, serial=1, written_at=now) for name in names}
+    plan_of = {name: plan or empty[name] for name, plan in written.items()}
+    return [_explained(release, plan_of[release.path.product], site, now) for release in newest]
+
+
+def _explained(release: Release, plan: RolloutPlan, site: sites.Site, now: datetime) -> Explanation:
+    gates = tuple(
+        _gate(name, answer) for name, answer in decision.explain(release, plan, site, now)
+    )
+    first = next((gate for gate in gates if gate.answer != "pass"), None)
+    return Explanation(
+        product=release.path.product,
+        version=release.path.version,
+        release=str(release.path),
+        lane=release.path.lane,
+        installed=site.product(release.path.product).version,
+        decision=first.answer if first else "install",
+        reason=first.reason if first else "every gate lets it through",
+        gates=gates,
+    )
+
+
+def _gate(name: str, answer: Answer) -> GateAnswer:
+    match answer:
+        case None:
+            return GateAnswer(name, "pass")
+        case Wait(gate, until, reason, lifted_by):
+            return GateAnswer(gate, "wait", reason, until, lifted_by)
+        case Stay(gate, reason, lifted_by):
+            return GateAnswer(gate, "stay", reason, None, lifted_by)

@@ -1,0 +1,99 @@
+"""The sites as rollouts see them: who has a product, who is online, how far each attempt came.
+
+Reads rows and makes the values that ``assessment`` works on.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from distribution.assessment import Candidate, Outcome, Said
+from distribution.tables import Attempt, RolloutRow, Site, SiteProduct
+from manifests import site as sites
+from manifests.check_in import CheckIn
+from manifests.documents import parse_json
+from manifests.install_report import Phase
+from manifests.site import InstalledProduct, SitePolicy, SiteProfile
+
+OLD_VERSION_GONE = frozenset({Phase.ACTIVATING, Phase.CONFIRMING})
+"""A site that vanishes in one of these may have been broken by the release."""
+
+
+def profile_of(row: Site) -> SiteProfile:
+    """Who a site is."""
+    return SiteProfile.model_validate(parse_json(row.profile.encode(), "site profile"))
+
+
+def check_in_of(row: Site) -> CheckIn | None:
+    """The latest check-in; None before the first one."""
+    return CheckIn.from_bytes(row.check_in.encode()) if row.check_in else None
+
+
+def whole_site(row: Site) -> sites.Site:
+    """The server's copy of a site, to explain and to preview with."""
+    said = check_in_of(row)
+    if said is None:
+        return sites.Site(profile_of(row))
+    installed = {status.product: status.installed for status in said.products}
+    return sites.Site(profile_of(row), said.policy, installed)
+
+
+def candidates(session: Session, row: RolloutRow, online_since: datetime) -> list[Candidate]:
+    """Every enrolled site that has the product of a rollout."""
+    outcomes = _outcomes(session, row)
+    wanted = (
+        select(Site, SiteProduct)
+        .where(Site.id == SiteProduct.site_id, SiteProduct.product == row.product)
+        .where(col(Site.revoked_at).is_(None))
+    )
+    return [
+        Candidate(
+            site=_slim(site, status),
+            online=site.last_seen >= online_since,
+            outcome=outcomes.get(site.id, Outcome.NONE),
+            said=_said(status, row.release),
+        )
+        for site, status in session.exec(wanted)
+    ]
+
+
+def _slim(site: Site, status: SiteProduct) -> sites.Site:
+    """Without the policy: what it lets the site do is in what the site said."""
+    installed = InstalledProduct(version=status.version)
+    return sites.Site(profile_of(site), SitePolicy(), {status.product: installed})
+
+
+def _said(status: SiteProduct, release: str) -> Said | None:
+    if status.candidate != release or not status.decision:
+        return None
+    return Said(status.decision, status.until)
+
+
+def _outcomes(session: Session, row: RolloutRow) -> dict[str, Outcome]:
+    """Each site's outcome, by the newest of its attempts."""
+    wanted = select(Attempt).where(Attempt.release == row.release).order_by(col(Attempt.place))
+    newest = {attempt.site_id: attempt for attempt in session.exec(wanted)}
+    return {site: outcome_of(attempt, row.counted_from) for site, attempt in newest.items()}
+
+
+def outcome_of(attempt: Attempt, counted_from: datetime) -> Outcome:
+    """How an attempt counts; a failure from before somebody resumed counts no more."""
+    phase = Phase(attempt.phase)
+    if phase is Phase.CONFIRMED:
+        return Outcome.CONFIRMED
+    if phase.is_final:
+        return _failed_at(attempt.ended_at or attempt.moved_at, counted_from)
+    if attempt.lost_at is not None and phase in OLD_VERSION_GONE:
+        return _failed_at(attempt.lost_at, counted_from)
+    return Outcome.TRYING
+
+
+def _failed_at(moment: datetime, counted_from: datetime) -> Outcome:
+    return Outcome.FAILED if moment >= counted_from else Outcome.NONE
+
+
+def silent_sites(session: Session, online_since: datetime) -> Iterable[Site]:
+    """Sites that were not heard of since ``online_since``."""
+    wanted = select(Site).where(Site.last_seen < online_since, col(Site.revoked_at).is_(None))
+    return session.exec(wanted)

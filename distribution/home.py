@@ -1,0 +1,115 @@
+"""A server's home on disk: settings, online keys, the first staff token; made by ``hsp init``."""
+
+import getpass
+import json
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from securesystemslib.signer import SSlibKey
+
+from distribution import staff
+from distribution.errors import Conflict, Misconfigured, Unavailable
+from distribution.online_keys import NAMES
+from distribution.settings import SETTINGS_FILE, Settings
+from signing.roles import SERVER
+from signing.sealed_key import ROUNDS, ROUNDS_FOR_RANDOM
+from signing.signers import generate, read_public
+
+PASSPHRASE_FILE = "passphrase"  # noqa: S105 - a file's name
+PROPOSALS = "proposals"
+
+
+def make_home(settings: Settings, passphrase: str, chosen: Mapping[str, str]) -> None:
+    """Make the home: ``hsp.toml``, the online keys, their passphrase, and a staff token.
+
+    Args:
+        passphrase: of the online keys; empty: a random one is made and kept beside them.
+        chosen: settings that differ from their defaults.
+
+    Raises:
+        Conflict: there is a server's home already.
+        Misconfigured: a setting is unknown or wrong.
+        Unavailable: the folder cannot be written.
+    """
+    if settings.online_keys_folder.exists():
+        raise Conflict(
+            f"{settings.home} is a server's home already", hint="name another one by --home"
+        )
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        settings.home.chmod(0o700)
+        (settings.home / PROPOSALS).mkdir(exist_ok=True)
+        _write_settings(settings.home, chosen)
+        _make_keys(settings.online_keys_folder, passphrase)
+        staff.make_token(settings, getpass.getuser(), datetime.now(UTC))
+    except OSError as error:
+        raise Unavailable(f"{settings.home} cannot be written: {error.strerror}") from error
+
+
+def online_public_keys(settings: Settings) -> dict[str, SSlibKey]:
+    """The public online keys by their names.
+
+    Raises:
+        UnusableKeyFile: one is missing; see ``signing.errors``.
+    """
+    folder = settings.online_keys_folder
+    return {name: read_public(folder / f"{name}.pub") for name in NAMES}
+
+
+def parse_settings(pairs: Sequence[str]) -> dict[str, str]:
+    """``name=value`` pairs as ``hsp init --set`` takes them.
+
+    Raises:
+        Misconfigured: not a pair, or no such setting.
+    """
+    chosen = {pair.partition("=")[0]: pair.partition("=")[2] for pair in pairs}
+    known = [name for name in Settings.model_fields if name != "home"]
+    for name in chosen:
+        if name not in known:
+            raise Misconfigured(f"there is no setting {name!r}; there are {', '.join(known)}")
+    return chosen
+
+
+def _write_settings(home: Path, chosen: Mapping[str, str]) -> None:
+    file = home / SETTINGS_FILE
+    if file.exists() and not chosen:
+        return  # an operator wrote it before
+    lines = ["# Settings of this server. The environment's HSP_<NAME> wins over this file.", ""]
+    for name, field in Settings.model_fields.items():
+        if name in chosen:
+            lines.append(f"{name} = {_toml(chosen[name])}")
+        elif name != "home":
+            lines.append(f"# {name} = {json.dumps(field.default)}")
+    before = file.read_bytes() if file.exists() else None
+    file.write_text("\n".join(lines) + "\n", "utf-8")
+    try:
+        Settings.load(home)
+    except Misconfigured:
+        file.unlink() if before is None else file.write_bytes(before)
+        raise
+
+
+def _toml(value: str) -> str:
+    try:
+        return str(json.loads(value)) if value[:1].isdigit() else json.dumps(value)
+    except ValueError:
+        return json.dumps(value)
+
+
+def _make_keys(folder: Path, passphrase: str) -> None:
+    folder.mkdir(parents=True, mode=0o700)
+    rounds = ROUNDS
+    if not passphrase:
+        passphrase, rounds = secrets.token_urlsafe(32), ROUNDS_FOR_RANDOM
+        _write_secret(folder / PASSPHRASE_FILE, passphrase)
+    for name in NAMES:
+        generate(name, folder, passphrase, person=SERVER, rounds=rounds)
+
+
+def _write_secret(file: Path, text: str) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as opened:
+        opened.write(text + "\n")

@@ -1,0 +1,144 @@
+"""A product's rollout plan: written with the change that causes it, published as its consequence.
+
+Whoever changes a rollout calls ``write`` in the same transaction. ``publish`` signs what is written
+and may be repeated at will: after a crash, or with the store away for an hour, ``reconcile`` brings
+the published plan to what the database says.
+
+A plan is read by every site of a product, so nothing in it may name a client.
+"""
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from distribution import catalogue
+from distribution.database import Database
+from distribution.errors import Conflict, LostRace, NotFound, Unavailable
+from distribution.publish import OnlineKeys, publish_targets
+from distribution.tables import PlanRow, RolloutRow, WaveRow
+from manifests.documents import parse_json
+from manifests.rollout import Change, Rollout, RolloutPlan, RolloutState, SiteFilter, Wave
+from manifests.target_paths import plan_path, rollouts_role
+from signing.store import Store
+
+log = logging.getLogger(__name__)
+
+
+def rollout_document(row: RolloutRow, waves: Iterable[WaveRow]) -> Rollout:
+    """A rollout as the plan carries it."""
+    return Rollout(
+        release=row.release,
+        state=RolloutState(row.state),
+        last_change=Change(by=row.changed_by, at=row.changed_at, reason=row.change_reason),
+        waves=tuple(
+            Wave(
+                opens_at=wave.opens_at,
+                spread_seconds=wave.spread_seconds,
+                up_to_basis_points=wave.up_to_basis_points,
+            )
+            for wave in waves
+        ),
+        only=SiteFilter.model_validate(parse_json(row.only.encode(), "site filter")),
+    )
+
+
+def waves_of(session: Session, rollout_id: int | None) -> list[WaveRow]:
+    """The waves of a rollout, in order."""
+    wanted = select(WaveRow).where(WaveRow.rollout_id == rollout_id)
+    return list(session.exec(wanted.order_by(col(WaveRow.number))))
+
+
+def written(session: Session, product: str) -> RolloutPlan | None:
+    """The plan as the database has it."""
+    row = session.get(PlanRow, product)
+    return RolloutPlan.from_bytes(row.document) if row else None
+
+
+def write(session: Session, product: str, now: datetime) -> None:
+    """Write the plan anew, with the next serial, into the transaction that caused it."""
+    row = session.get(PlanRow, product) or PlanRow(product=product, document=b"")
+    wanted = select(RolloutRow).where(RolloutRow.product == product).order_by(col(RolloutRow.id))
+    rollouts = (rollout_document(r, waves_of(session, r.id)) for r in session.exec(wanted))
+    row.serial += 1
+    plan = RolloutPlan(product=product, serial=row.serial, written_at=now, rollouts=tuple(rollouts))
+    row.document = plan.to_bytes()
+    session.add(row)
+    session.flush()
+
+
+def publish(
+    database: Database, store: Store, online: OnlineKeys, product: str, now: datetime
+) -> bool:
+    """Sign and publish the written plan unless it is published already; whether there was need.
+
+    One at a time, and each reads the newest plan first: an older one never follows a newer.
+
+    Raises:
+        Conflict: the published plan is newer than the database, which was therefore restored
+            from a backup.
+        Unavailable: the store or the database is away; the scheduler will try again.
+    """
+    with database.alone(f"plan-{product}"):
+        with database.reading() as session:
+            row = session.get(PlanRow, product)
+        if row is None:
+            return False
+        found = _published(store, product)
+        if found == row.document:
+            return False
+        _check_is_newer(row, found)
+        files = {plan_path(product): row.document}
+        publish_targets(store, rollouts_role(product), files, online, now)
+        log.info("published plan %d of %s", row.serial, product)
+        return True
+
+
+def publish_decision(
+    database: Database, store: Store, online: OnlineKeys, product: str, now: datetime
+) -> None:
+    """Publish what a person has just decided, and say so if it must wait.
+
+    Raises:
+        Conflict: as ``publish``.
+        Unavailable: it is decided and will be published, but is not yet.
+    """
+    try:
+        publish(database, store, online, product, now)
+    except (Unavailable, LostRace) as error:
+        raise Unavailable(
+            f"this is decided, but no site knows yet: {error.message}",
+            hint="the scheduler of 'hsp serve' goes on trying; there is no need to repeat it",
+        ) from error
+
+
+def reconcile(database: Database, store: Store, online: OnlineKeys, now: datetime) -> list[str]:
+    """Publish every plan that differs from what is published; the products it was done for.
+
+    Raises:
+        Conflict: as ``publish``.
+        Unavailable: as ``publish``.
+    """
+    with database.reading() as session:
+        products = session.exec(select(PlanRow.product)).all()
+    return [p for p in products if publish(database, store, online, p, now)]
+
+
+def _published(store: Store, product: str) -> bytes | None:
+    try:
+        return catalogue.read_target(store, plan_path(product))
+    except NotFound:
+        return None
+
+
+def _check_is_newer(row: PlanRow, found: bytes | None) -> None:
+    if found is None:
+        return
+    serial = RolloutPlan.from_bytes(found).serial
+    if serial >= row.serial:
+        raise Conflict(
+            f"the published plan of {row.product} has serial {serial}, the database {row.serial}: "
+            "the database is older than the repository",
+            hint="restore a newer backup; until then the published plan goes on to hold",
+        )

@@ -1,0 +1,238 @@
+"""Starting, pausing, resuming and stopping a release on its way to the sites.
+
+Each verb is one transaction that also writes the product's plan; publishing it is ``plans``. A
+verb says who and why, since the reason is what a first line reads out. A hotfix's rollout does not
+remove older ones, and a finished one stays in the plan, so that a late site still gets it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, select
+
+from distribution import plans
+from distribution.assessment import Course
+from distribution.database import Database
+from distribution.errors import Conflict, Invalid, UnknownRollout
+from distribution.tables import RolloutChange, RolloutRow, WaveRow
+from manifests.documents import to_json
+from manifests.free_text import MAX_REASON_BYTES, first_bytes
+from manifests.release import Release
+from manifests.rollout import RolloutState, Schedule, SiteFilter
+
+SCHEDULER = "the scheduler"
+
+
+@dataclass(frozen=True)
+class Word:
+    """Who says so, and why."""
+
+    by: str
+    reason: str
+
+    def checked(self) -> "Word":
+        """With a reason that is not empty, and not longer than a plan should carry.
+
+        Raises:
+            Invalid: the reason is empty.
+        """
+        reason = self.reason.strip()
+        if not reason:
+            raise Invalid("a reason is needed: the first line reads it out to the customer")
+        return Word(self.by, first_bytes(reason, MAX_REASON_BYTES))
+
+
+_FROM = {
+    RolloutState.PAUSED: (RolloutState.RUNNING, RolloutState.FINISHED),
+    RolloutState.RUNNING: (RolloutState.PAUSED,),
+    RolloutState.STOPPED: (RolloutState.RUNNING, RolloutState.PAUSED, RolloutState.FINISHED),
+    RolloutState.FINISHED: (RolloutState.RUNNING,),
+}
+"""Which states a rollout may be put into each state from."""
+
+
+def start(
+    database: Database,
+    release: Release,
+    schedule: Schedule,
+    by: str,
+    now: datetime,
+    only: SiteFilter | None = None,
+) -> None:
+    """Begin a rollout: its first wave opens as its schedule says, later ones when it goes well.
+
+    Raises:
+        Conflict: a rollout of this version was started before.
+        Unavailable: the database does not answer.
+    """
+    manifest = release.manifest
+    with database.writing() as session:
+        existing = _find(session, manifest.product, manifest.version)
+        if existing is not None:
+            raise Conflict(
+                f"the rollout of {manifest.product} {manifest.version} was started at "
+                f"{existing.started_at:%Y-%m-%d %H:%M} UTC and is {existing.state}",
+                hint="a stopped version stays stopped; release a newer one",
+            )
+        row = _new_row(release, schedule, by, now, only or SiteFilter())
+        session.add(row)
+        session.flush()
+        session.add_all(_new_waves(row, schedule, now))
+        session.flush()
+        _put(session, row, RolloutState.RUNNING, Word(by, row.change_reason), now)
+
+
+def _new_row(
+    release: Release, schedule: Schedule, by: str, now: datetime, only: SiteFilter
+) -> RolloutRow:
+    manifest = release.manifest
+    bare = tuple(a.model_copy(update={"files": ()}) for a in manifest.artifacts)
+    return RolloutRow(
+        product=manifest.product,
+        version=manifest.version,
+        release=str(release.path),
+        manifest=manifest.model_copy(update={"artifacts": bare}).to_bytes().decode(),
+        schedule=schedule.to_bytes().decode(),
+        only=to_json(only.model_dump(mode="json")).decode(),
+        state=RolloutState.RUNNING,
+        changed_by=by,
+        changed_at=now,
+        change_reason=f"started with the schedule {schedule.name}",
+        started_at=now,
+        counted_from=now,
+    )
+
+
+def _new_waves(row: RolloutRow, schedule: Schedule, now: datetime) -> list[WaveRow]:
+    assert row.id is not None  # noqa: S101 - it was flushed
+    rows = [
+        WaveRow(
+            rollout_id=row.id,
+            number=number,
+            spread_seconds=wave.spread_seconds,
+            up_to_basis_points=wave.up_to_basis_points,
+        )
+        for number, wave in enumerate(schedule.waves, 1)
+    ]
+    rows[0].opens_at = now + timedelta(seconds=schedule.waves[0].after_seconds)
+    return rows
+
+
+def pause(database: Database, product: str, version: str, word: Word, now: datetime) -> None:
+    """Hold it everywhere. Anyone in support may; it takes effect at each site's next poll.
+
+    Raises:
+        UnknownRollout: there is none.
+        Conflict: it is paused already, or stopped.
+        Invalid: no reason.
+    """
+    _change(database, product, version, RolloutState.PAUSED, word, now)
+
+
+def resume(database: Database, product: str, version: str, word: Word, now: datetime) -> None:
+    """Go on. Failures until now have been looked at, and do not count from here on.
+
+    Raises:
+        UnknownRollout: there is none.
+        Conflict: it is not paused.
+        Invalid: no reason.
+    """
+    _change(database, product, version, RolloutState.RUNNING, word, now)
+
+
+def stop(database: Database, product: str, version: str, word: Word, now: datetime) -> None:
+    """End it for good: a site that has seen this never installs this version any more.
+
+    Raises:
+        UnknownRollout: there is none.
+        Conflict: it is stopped already.
+        Invalid: no reason.
+    """
+    _change(database, product, version, RolloutState.STOPPED, word, now)
+
+
+def _change(
+    database: Database, product: str, version: str, state: RolloutState, word: Word, now: datetime
+) -> None:
+    said = word.checked()
+    with database.writing() as session:
+        put(session, find(session, product, version), state, said, now)
+
+
+def put(session: Session, row: RolloutRow, state: RolloutState, word: Word, now: datetime) -> None:
+    """Put a rollout into ``state`` within a transaction.
+
+    Raises:
+        Conflict: not from the state that it is in.
+    """
+    if RolloutState(row.state) not in _FROM[state]:
+        raise Conflict(
+            f"the rollout of {row.product} {row.version} is {row.state} "
+            f"({row.changed_by}: {row.change_reason}) and cannot be {state}"
+        )
+    if state is RolloutState.RUNNING:
+        row.counted_from = now
+    _put(session, row, state, word, now)
+
+
+def _put(session: Session, row: RolloutRow, state: RolloutState, word: Word, now: datetime) -> None:
+    assert row.id is not None  # noqa: S101 - it came from the database
+    row.state, row.changed_by, row.changed_at = state, word.by, now
+    row.change_reason = word.reason
+    session.add(row)
+    session.add(
+        RolloutChange(rollout_id=row.id, state=state, by=word.by, at=now, reason=word.reason)
+    )
+    session.flush()
+    plans.write(session, row.product, now)
+
+
+def open_wave(session: Session, row: RolloutRow, number: int, now: datetime) -> bool:
+    """Open a wave of a running rollout, if it is the next one; False if somebody was faster."""
+    waves = plans.waves_of(session, row.id)
+    shut = next((wave for wave in waves if wave.opens_at is None), None)
+    if row.state != RolloutState.RUNNING or shut is None or shut.number != number:
+        return False
+    shut.opens_at = now
+    session.add(shut)
+    session.flush()
+    plans.write(session, row.product, now)
+    return True
+
+
+def _find(session: Session, product: str, version: str) -> RolloutRow | None:
+    wanted = select(RolloutRow).where(RolloutRow.product == product)
+    return session.exec(wanted.where(RolloutRow.version == version)).one_or_none()
+
+
+def find(session: Session, product: str, version: str) -> RolloutRow:
+    """The rollout of a version.
+
+    Raises:
+        UnknownRollout: there is none.
+    """
+    row = _find(session, product, version)
+    if row is None:
+        raise UnknownRollout(
+            f"no rollout of {product} {version} was started",
+            hint="see 'hsp rollout status', or start one with 'hsp rollout start'",
+        )
+    return row
+
+
+def all_rollouts(session: Session, product: str | None = None) -> list[RolloutRow]:
+    """Every rollout, or those of a product, oldest first."""
+    wanted = select(RolloutRow).order_by(col(RolloutRow.id))
+    if product is not None:
+        wanted = wanted.where(RolloutRow.product == product)
+    return list(session.exec(wanted))
+
+
+def course_of(session: Session, row: RolloutRow) -> Course:
+    """A rollout as ``assessment`` looks at it."""
+    return Course(
+        release=Release.read(row.release, row.manifest.encode()),
+        rollout=plans.rollout_document(row, plans.waves_of(session, row.id)),
+        schedule=Schedule.from_bytes(row.schedule.encode()),
+        started_at=row.started_at,
+    )

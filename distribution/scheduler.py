@@ -1,0 +1,143 @@
+"""The one loop: what happens without anybody asking.
+
+Each step reads the database, does what is due, and leaves everything it knows in the database, so
+that a crash between any two lines is followed by the same step again. Steps do not depend on each
+other's success: with the store away, reports still become tickets. Two schedulers at once would do
+no harm, since every change is one transaction that looks first; a lease comes with issue 4.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from distribution import attempts, fleet, plans, rollouts, support_desk, watch
+from distribution.assessment import Finish, Hold, OpenNextWave, Pause, Verdict, assess, tally
+from distribution.publish import renew
+from distribution.rollouts import SCHEDULER, Word
+from distribution.server import Server
+from distribution.tables import RolloutRow
+from manifests.errors import UpdateError
+from manifests.rollout import RolloutState
+
+log = logging.getLogger(__name__)
+
+Step = Callable[[Server, datetime], None]
+
+
+def process_reports(server: Server, now: datetime) -> None:
+    """Turn stored reports into attempts and tickets."""
+    attempts.process_new(server.database, now)
+
+
+def watch_sites(server: Server, now: datetime) -> None:
+    """Find what nobody reports."""
+    watch.look(server.database, server.settings, now)
+
+
+def assess_rollouts(server: Server, now: datetime) -> None:
+    """Open the next wave, pause, or finish; each in one transaction."""
+    with server.database.reading() as session:
+        rows = [row for row in rollouts.all_rollouts(session) if row.state in _WATCHED]
+        verdicts = [(row, verdict_on(server, session, row, now)) for row in rows]
+    for row, verdict in verdicts:
+        if not isinstance(verdict, Hold):
+            _apply(server, row, verdict, now)
+
+
+_WATCHED = (RolloutState.RUNNING, RolloutState.FINISHED)
+"""A finished rollout still reaches late sites, so the stop rule goes on watching it."""
+
+
+def verdict_on(server: Server, session: Session, row: RolloutRow, now: datetime) -> Verdict:
+    """What should happen to a rollout, by what is known now."""
+    online_since = now - timedelta(seconds=server.settings.silent_after_seconds)
+    course = rollouts.course_of(session, row)
+    waves = tally(course, fleet.candidates(session, row, online_since), now)
+    return assess(course, waves, now)
+
+
+def _apply(server: Server, judged: RolloutRow, verdict: Verdict, now: datetime) -> None:
+    """Carry out a verdict, unless a person has changed the rollout since it was found."""
+    with server.database.writing() as session:
+        row = session.get_one(RolloutRow, judged.id)
+        if (row.state, row.changed_at) != (judged.state, judged.changed_at):
+            return
+        match verdict:
+            case Pause(reason):
+                rollouts.put(session, row, RolloutState.PAUSED, Word(SCHEDULER, reason), now)
+                support_desk.rollout_stopped(session, row.product, row.version, reason, now)
+            case OpenNextWave(number) if row.state == RolloutState.RUNNING:
+                rollouts.open_wave(session, row, number, now)
+            case Finish(reason) if row.state == RolloutState.RUNNING:
+                rollouts.put(session, row, RolloutState.FINISHED, Word(SCHEDULER, reason), now)
+            case _:
+                return
+    log.info("%s %s: %s", judged.product, judged.version, verdict)
+
+
+def publish_plans(server: Server, now: datetime) -> None:
+    """Bring the published plans to what the database says."""
+    plans.reconcile(server.database, server.store, server.online, now)
+
+
+def renew_metadata(server: Server, now: datetime) -> None:
+    """Sign again what is past half of its life."""
+    for name in renew(server.store, server.online, now):
+        log.info("renewed %s", name)
+
+
+STEPS: tuple[Step, ...] = (
+    process_reports,
+    watch_sites,
+    assess_rollouts,
+    publish_plans,
+    renew_metadata,
+)
+
+
+def tick(server: Server, now: datetime) -> None:
+    """Every step once.
+
+    Raises:
+        DistributionError: of the first step that cannot go on; the loop goes on instead.
+    """
+    for step in STEPS:
+        step(server, now)
+
+
+class Scheduler:
+    """The loop, in a thread of its own."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self, seconds: float = 30) -> None:
+        """Let the step in progress come to its end; nothing is lost if it does not."""
+        self._ending.set()
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        while True:
+            for step in STEPS:
+                if self._ending.is_set():
+                    return
+                self._do(step)
+            if self._ending.wait(self._server.settings.scheduler_seconds):
+                return
+
+    def _do(self, step: Step) -> None:
+        try:
+            step(self._server, self._server.clock())
+        except UpdateError as error:
+            log.warning("the scheduler could not %s; it tries again: %s", step.__name__, error)
+        except Exception:
+            log.exception("the scheduler could not %s; it tries again", step.__name__)

@@ -1,0 +1,63 @@
+"""Everything that a running server, or a command beside it, holds open."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Self
+
+from distribution.bucket import open_store
+from distribution.database import Database
+from distribution.errors import Misconfigured
+from distribution.publish import OnlineKeys, load_online_keys
+from distribution.settings import Settings
+from signing.store import Store
+
+PASSPHRASE_VARIABLE = "HSP_ONLINE_PASSPHRASE"  # noqa: S105 - a variable's name
+
+
+def utc_now() -> datetime:
+    """The time; tests bring their own."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Server:
+    """The settings, the database, the repository's store and the online keys."""
+
+    settings: Settings
+    database: Database
+    store: Store
+    online: OnlineKeys
+    clock: Callable[[], datetime] = field(default=utc_now)
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        """Open what the settings name.
+
+        Raises:
+            Misconfigured: no home, no keys, or a setting is wrong.
+            Unavailable: the database does not answer.
+        """
+        database = Database.open(settings)
+        keys = load_online_keys(settings.online_keys_folder, online_passphrase(settings))
+        return cls(settings, database, open_store(settings), keys)
+
+
+def online_passphrase(settings: Settings) -> str:
+    """The passphrase of the online keys: from the environment, else from its file.
+
+    Raises:
+        Misconfigured: there is neither.
+    """
+    given = os.environ.get(PASSPHRASE_VARIABLE)
+    if given is not None:
+        return given
+    file = settings.online_keys_folder / "passphrase"
+    try:
+        return file.read_text("utf-8").rstrip("\n")
+    except OSError as error:
+        raise Misconfigured(
+            f"no passphrase for the server's keys: {file}: {error.strerror}",
+            hint=f"set {PASSPHRASE_VARIABLE}, or run 'hsp init' for a new server",
+        ) from error

@@ -1,0 +1,261 @@
+"""The eight chapters: each does what its people would do, and waits until the sites did it."""
+
+import json
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from rich.text import Text
+
+from infra.demo import screen
+from infra.demo.cast import (
+    CLIENTS,
+    CLOSES_ITS_WINDOW,
+    ENGINEERS,
+    FIX,
+    OFFICERS,
+    ON_CALL,
+    PRODUCT,
+    RELEASES,
+    SITES,
+    A,
+    B,
+    C,
+    CastRelease,
+    CastSite,
+)
+from infra.demo.estate import HERE, POLL_SECONDS, Estate, free_port
+from infra.demo.facts import Facts, RolloutFacts
+from infra.demo.screen import StoryFailedError, chapter, fact
+
+NIGHT_WINDOW = """
+name = "Sunday night"
+zone = "@zone@"
+starts = 2026-01-04T02:00:00
+rule = "FREQ=WEEKLY;BYDAY=SU"
+duration_seconds = 7200
+"""
+ORDER = [release.version for release in RELEASES]
+
+
+def play(estate: Estate) -> None:
+    """Tell the whole story.
+
+    Raises:
+        StoryFailedError: something did not go as told.
+    """
+    began = time.monotonic()
+    repository(estate)
+    server(estate)
+    facts = Facts(estate)
+    enrol(estate)
+    first_release(estate, facts)
+    waves(estate, facts)
+    seconds_to_pause = defective_release(estate, facts)
+    seconds_to_fix = hotfix(estate, facts)
+    summary(estate, facts, seconds_to_pause, seconds_to_fix, time.monotonic() - began)
+
+
+def repository(estate: Estate) -> None:
+    """Chapter 1: keys, roles, and the first signed metadata."""
+    chapter(1, "A repository is created")
+    for person in (*OFFICERS, *ENGINEERS, *ON_CALL):
+        estate.sign("keygen", person, "--out", estate.root / "keys")
+    officers = [word for p in OFFICERS for word in ("--officer", estate.public(p))]
+    on_call = [word for p in ON_CALL for word in ("--hotfix", estate.public(p))]
+    estate.hsp("init", *officers, *on_call)
+    founding = estate.root / "home" / "proposals" / "repository"
+    estate.proposal_signed_by(founding, OFFICERS)
+    estate.hsp("publish", founding)
+    fact(f"root and targets: {' and '.join(OFFICERS)}; hotfixes: {' and '.join(ON_CALL)}")
+    product = estate.root / "proposals" / "product"
+    author, approver = (estate.public(person) for person in ENGINEERS)
+    estate.hsp(
+        "product", "add", PRODUCT, "--author", author, "--approver", approver, "--out", product
+    )
+    estate.proposal_signed_by(product, OFFICERS)
+    estate.hsp("publish", product)
+    fact(f"product {PRODUCT}: {ENGINEERS[0]} writes, {ENGINEERS[1]} approves")
+    keys = [*estate.root.glob("keys/*.key"), *estate.root.glob("home/keys/**/*.key")]
+    modes = {oct(key.stat().st_mode & 0o777) for key in keys}
+    encrypted = all(b"ENCRYPTED" in key.read_bytes() for key in keys)
+    if modes != {"0o600"} or not encrypted:
+        raise StoryFailedError(f"private keys with modes {modes}, encrypted: {encrypted}")
+    fact(f"{len(keys)} private keys, every one an encrypted file with mode 0600")
+
+
+def server(estate: Estate) -> None:
+    """Chapter 2: one process that listens, schedules and serves the repository."""
+    chapter(2, "The server starts")
+    estate.serve()
+    deadline = time.monotonic() + 20
+    while not estate.is_up():
+        if time.monotonic() > deadline:
+            raise StoryFailedError("the server does not answer")
+        time.sleep(0.1)
+    store = estate.settings.get("HSP_STORE_URL", "a directory")
+    fact(f"{estate.url} (API, scheduler and repository in one process; SQLite; store: {store})")
+
+
+def enrol(estate: Estate) -> None:
+    """Chapter 3: every site has its own agent process, state, key and window."""
+    chapter(3, f"{len(SITES)} sites of {len(CLIENTS)} client companies enrol")
+    enrolling = []
+    for site in SITES:
+        estate.app_ports[site.site_id] = free_port()
+        invitation, root_sha256 = estate.invite(site)
+        policy = estate.root / "sites" / f"{site.site_id}.toml"
+        policy.write_text(estate.policy(site, _day_window(site)))
+        options = ("--root-sha256", root_sha256, "--policy", policy)
+        command = (*estate.updater(site), "enroll", invitation, *options)
+        enrolling.append((site, estate.start(f"{site.site_id}-enroll", *command)))
+    for site, process in enrolling:
+        if process.wait(60):
+            raise StoryFailedError(f"{site.site_id} could not enrol")
+        estate.start(site.site_id, *estate.updater(site), "run")
+    fact("each with its own process, state folder, key and maintenance window, in three time zones")
+
+
+def _day_window(site: CastSite) -> str:
+    """Every day, from an hour ago for eight hours: open now, on the site's own wall clock."""
+    starts = datetime.now(ZoneInfo(site.zone)).replace(tzinfo=None, microsecond=0)
+    starts -= timedelta(days=1, hours=1)
+    return (
+        f'name = "every day"\nzone = "@zone@"\nstarts = {starts.isoformat()}\n'
+        'rule = "FREQ=DAILY"\nduration_seconds = 28800'
+    )
+
+
+def _publish(estate: Estate, release: CastRelease, people: tuple[str, ...]) -> None:
+    built = estate.build(release)
+    proposal = estate.root / "proposals" / release.version
+    estate.hsp("release", "propose", built, "--lane", release.lane, "--out", proposal)
+    estate.proposal_signed_by(proposal, people)
+    estate.hsp("publish", proposal)
+    fact(
+        f"release {release.letter} = {PRODUCT} {release.version}, signed by {' and '.join(people)}"
+    )
+
+
+def _start(estate: Estate, release: CastRelease) -> None:
+    schedule = HERE / "schedules" / f"{release.schedule}.toml"
+    estate.hsp("rollout", "start", PRODUCT, release.version, "--schedule", schedule)
+
+
+def _watch_installs(estate: Estate, facts: Facts, release: CastRelease, seconds: float) -> None:
+    def look() -> tuple[None, bool, Text]:
+        now = facts.rollout(release)
+        line = screen.fleet(facts.installed(), ORDER, _shares(now))
+        return None, now.confirmed == len(SITES), line
+
+    screen.watch(look, f"release {release.letter} at all sites", seconds)
+    serving = estate.serving()
+    if serving[release.version] != len(SITES):
+        raise StoryFailedError(f"the running programs say {dict(serving)}")
+    fact(f"all {len(SITES)} running programs say that they are {release.version}")
+
+
+def _shares(now: RolloutFacts) -> str:
+    """The share of sites per wave: confirmed of those in it."""
+    cells = [
+        f"wave {wave.number} {'open' if wave.is_open else 'shut'} {wave.confirmed}/{wave.sites}"
+        for wave in now.waves
+    ]
+    return "   ".join(cells)
+
+
+def first_release(estate: Estate, facts: Facts) -> None:
+    """Chapter 4: a real program, two signatures, every site."""
+    chapter(4, "Release A is built, signed by two people, published, and rolled out to all")
+    _publish(estate, A, ENGINEERS)
+    _start(estate, A)
+    _watch_installs(estate, facts, A, 60)
+
+
+def waves(estate: Estate, facts: Facts) -> None:
+    """Chapter 5: pilots first, critical sites last."""
+    chapter(5, "Release B goes out by waves")
+    _publish(estate, B, ENGINEERS)
+    _start(estate, B)
+    _watch_installs(estate, facts, B, 60)
+    for site in SITES:
+        if site.site_id in CLOSES_ITS_WINDOW:
+            policy = estate.state(site) / "site.toml"
+            policy.write_text(estate.policy(site, NIGHT_WINDOW))
+    fact(f"{' and '.join(CLOSES_ITS_WINDOW)} now allow changes on Sunday nights only")
+
+
+def defective_release(estate: Estate, facts: Facts) -> float:
+    """Chapter 6: it starts, its health check fails; seconds until the stop rule paused it."""
+    chapter(6, "Release C has a real defect: the build forgot the price list")
+    _publish(estate, C, ENGINEERS)
+    started = time.time()
+    _start(estate, C)
+    poll = timedelta(seconds=POLL_SECONDS)
+
+    def look() -> tuple[RolloutFacts, bool, Text]:
+        now = facts.rollout(C)
+        known = now.state == "paused" and facts.all_heard_since(now.changed_at + poll)
+        done = known and now.running == 0
+        note = f"{_shares(now)}   reverted {now.reverted}   {now.state}"
+        return now, done, screen.fleet(facts.installed(), ORDER, note)
+
+    now = screen.watch(look, "the stop rule pauses release C and its sites are back on B", 60)
+    fact(f"paused by {now.changed_by}: {now.reason}")
+    serving = estate.serving()
+    if serving[B.version] != len(SITES):
+        raise StoryFailedError(f"after the revert the running programs say {dict(serving)}")
+    fact(
+        f"all {len(SITES)} sites serve {B.version}; {now.reverted} of them went back by themselves"
+    )
+    for tier, count in sorted(facts.tickets_by_tier().items()):
+        fact(f"tickets at {tier}: {count}")
+    return now.changed_at.timestamp() - started
+
+
+def hotfix(estate: Estate, facts: Facts) -> float:
+    """Chapter 7: two L3 engineers; seconds from publication to the last site's confirmation."""
+    chapter(7, "Two L3 engineers sign a hotfix")
+    _publish(estate, FIX, ON_CALL)
+    published = time.monotonic()
+    _start(estate, FIX)
+    _watch_installs(estate, facts, FIX, 60)
+    seconds = time.monotonic() - published
+    fact(f"{seconds:.1f} s from publication to the last site, closed windows included")
+    return seconds
+
+
+def summary(
+    estate: Estate, facts: Facts, seconds_to_pause: float, seconds_to_fix: float, lasted: float
+) -> None:
+    """Chapter 8: the figures, on the terminal and in ``summary.json``."""
+    chapter(8, "Summary")
+    per_release = {release.letter: facts.rollout(release).counts() for release in RELEASES}
+    ran_c = facts.rollout(C).attempted
+    result = {
+        "sites": len(SITES),
+        "clients": len(CLIENTS),
+        "store": estate.settings.get("HSP_STORE_URL", "directory"),
+        "releases": per_release,
+        "share_that_ever_ran_c": round(ran_c / len(SITES), 4),
+        "stop_rule_paused_c": facts.rollout(C).state == "paused",
+        "seconds_until_paused": round(seconds_to_pause, 2),
+        "seconds_from_hotfix_to_last_site": round(seconds_to_fix, 2),
+        "tickets_by_tier": facts.tickets_by_tier(),
+        "receipts_stored": facts.receipts(),
+        "failures_unexplained": facts.failures_unexplained(),
+        "seconds": round(lasted, 1),
+    }
+    path = Path(estate.root / "summary.json")
+    path.write_text(json.dumps(result, indent=2) + "\n")
+    rows = [(name.replace("_", " "), _cell(value)) for name, value in result.items()]
+    screen.summary([*rows, ("written to", str(path))])
+    if result["failures_unexplained"]:
+        raise StoryFailedError("there are failures without a ticket")
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, dict):
+        return "  ".join(f"{name}: {_cell(inner)}" for name, inner in value.items())
+    return str(value)

@@ -1,0 +1,140 @@
+"""Deltas: how the contents of one release's files are made from another's.
+
+Both file lists are signed, so everything but the patches themselves follows from them: files that
+both releases hold with the same sha256 are copied and cost nothing; the rest is cut into batches,
+each of which is patched in memory at once from its likeliest relatives in the old release. A delta
+is therefore nothing but a magic line and the batches' patches, and whoever writes one chooses
+neither what is read at a site nor where anything is written.
+
+The online role lists deltas; what one makes is checked against the tar that the release's own
+people signed.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from manifests.errors import ManifestError
+from manifests.file_list import FileEntry, FileList
+
+MAGIC = b"HSP-DELTA-1\n"
+"""Names the patch coder (HDiffPatch) and the rule by which relatives are found."""
+
+LENGTH_BYTES = 8
+"""Before each patch, its length, big-endian."""
+
+BATCH_BYTES = 32 * 1024 * 1024
+"""The most that a batch holds of either release: 64 MiB for both."""
+
+_NUMBERS = re.compile(r"\d+")
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of one file."""
+
+    path: str
+    offset_bytes: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """From the bytes of ``old``, joined, one patch makes the bytes of ``new``, joined."""
+
+    old: tuple[Stretch, ...]
+    new: tuple[Stretch, ...]
+
+
+def delta_path(product: str, from_version: str, to_version: str, platform: str) -> str:
+    """The target path of a delta."""
+    return f"deltas/{product}/{from_version}~{to_version}~{platform}.delta"
+
+
+def copied(old: FileList, new: FileList) -> dict[str, str]:
+    """For each new file whose content an old file has, that old file; by path."""
+    by_content = {entry.sha256: entry.path for entry in reversed(old)}
+    return {e.path: by_content[e.sha256] for e in new if e.sha256 in by_content}
+
+
+def batches(old: FileList, new: FileList) -> tuple[Batch, ...]:
+    """The batches of a delta, in the order of the new list."""
+    same = copied(old, new)
+    changed = [entry for entry in new if entry.path not in same and entry.size_bytes]
+    relative = _relatives(old, frozenset(same.values()))
+    return tuple(Batch(_beside(run, relative), run) for run in _runs(changed))
+
+
+def split(delta: bytes, count: int) -> list[memoryview]:
+    """The patches of a delta that should have ``count`` of them.
+
+    Raises:
+        ManifestError: another format, cut off, or bytes left over.
+    """
+    if not delta.startswith(MAGIC):
+        raise ManifestError("not a delta that this agent can read")
+    view, patches = memoryview(delta)[len(MAGIC) :], []
+    for _ in range(count):
+        size = int.from_bytes(view[:LENGTH_BYTES], "big")
+        patch, view = view[LENGTH_BYTES:][:size], view[LENGTH_BYTES:][size:]
+        if len(patch) != size:
+            raise ManifestError("the delta is cut off")
+        patches.append(patch)
+    if view.nbytes:
+        raise ManifestError("the delta has bytes left over")
+    return patches
+
+
+def join(patches: Sequence[bytes]) -> bytes:
+    """The delta that ``split`` takes apart."""
+    framed = (len(patch).to_bytes(LENGTH_BYTES, "big") + patch for patch in patches)
+    return MAGIC + b"".join(framed)
+
+
+def _runs(entries: Sequence[FileEntry]) -> Iterator[tuple[Stretch, ...]]:
+    """Cut ``entries`` into runs of at most a batch, in order, splitting large files."""
+    run: list[Stretch] = []
+    room = BATCH_BYTES
+    for entry in entries:
+        offset = 0
+        while offset < entry.size_bytes:
+            size = min(entry.size_bytes - offset, room)
+            run.append(Stretch(entry.path, offset, size))
+            offset, room = offset + size, room - size
+            if not room:
+                yield tuple(run)
+                run, room = [], BATCH_BYTES
+    if run:
+        yield tuple(run)
+
+
+def _relatives(old: FileList, unchanged: frozenset[str]) -> dict[str, FileEntry]:
+    """Old files by path, and those that changed or went away also by their path's shape."""
+    found: dict[str, FileEntry] = {}
+    for entry in old:
+        if entry.path not in unchanged:
+            found.setdefault(_shape(entry.path), entry)
+    return found | {entry.path: entry for entry in old}
+
+
+def _shape(path: str) -> str:
+    """A path without its numbers: ``x-1.2.dist-info/A`` and ``x-1.3.dist-info/A`` are relatives."""
+    return _NUMBERS.sub("#", path)
+
+
+def _beside(run: Sequence[Stretch], relatives: dict[str, FileEntry]) -> tuple[Stretch, ...]:
+    """For each new stretch the same stretch of its relative; a whole file for a whole file."""
+    chosen: list[Stretch] = []
+    room = BATCH_BYTES
+    for stretch in run:
+        entry = relatives.get(stretch.path) or relatives.get(_shape(stretch.path))
+        if entry is None or stretch.offset_bytes >= entry.size_bytes:
+            continue
+        rest = entry.size_bytes - stretch.offset_bytes
+        ends_its_file = stretch.size_bytes < BATCH_BYTES
+        size = min(rest if ends_its_file else stretch.size_bytes, room)
+        part = Stretch(entry.path, stretch.offset_bytes, size)
+        if size and part not in chosen:
+            chosen.append(part)
+            room -= size
+    return tuple(chosen)

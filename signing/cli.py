@@ -1,0 +1,158 @@
+"""``hsp-sign``: what an officer, an engineer or L3 on call does on an offline machine."""
+
+import getpass
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from manifests.target_paths import Lane
+from manifests.terminal import Program
+from signing import ceremony, propose, signers
+from signing.errors import WrongPassphrase
+from signing.proposal import Proposal
+from signing.roles import PERSON
+from signing.status import SigningStatus
+from signing.store import DirectoryStore
+from signing.update_repository import Repository
+
+PASSPHRASE_VARIABLE = "HSP_PASSPHRASE"  # noqa: S105 - the name of a variable
+
+_folder = click.Path(path_type=Path, file_okay=False)
+_file = click.Path(path_type=Path, dir_okay=False)
+_passphrase_file = click.option(
+    "--passphrase-file", type=_file, help=f"Read the passphrase there (else {PASSPHRASE_VARIABLE})."
+)
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="hsp-distribution")
+def main() -> None:
+    """Keys and ceremonies: make a key, propose, sign, see who is missing, finish."""
+
+
+@main.command()
+@click.argument("name")
+@click.option("--out", type=_folder, default=Path(), help="The folder for the two files.")
+@click.option("--scheme", type=click.Choice(signers.SCHEMES), default=signers.ED25519)
+@_passphrase_file
+def keygen(name: str, out: Path, scheme: str, passphrase_file: Path | None) -> None:
+    """Make the key pair of the person NAME: NAME.key (secret) and NAME.pub (give it away)."""
+    if not PERSON.fullmatch(name):
+        raise click.BadParameter(f"{name!r} is not a name such as 'ani'", param_hint="NAME")
+    secret = read_passphrase(passphrase_file, confirm=True)
+    key_file, public_file = signers.generate(name, out, secret, scheme=scheme)
+    click.echo(f"{key_file} is {name}'s private key: encrypted, for nobody else")
+    click.echo(f"{public_file} is the public one: {signers.read_public(public_file).keyid}")
+
+
+@main.command(name="propose")
+@click.argument("release_dir", type=_folder)
+@click.option("--repository", type=_folder, required=True, help="The repository's directory.")
+@click.option("--out", type=_folder, required=True, help="The new folder for the proposal.")
+@click.option(
+    "--lane", type=click.Choice([lane.value for lane in Lane]), default=Lane.RELEASES.value
+)
+@click.option("--by", default="", help="Who proposes it; by default, this machine's user.")
+def propose_command(release_dir: Path, repository: Path, out: Path, lane: str, by: str) -> None:
+    """Propose the release that `hsp release build` wrote into RELEASE_DIR."""
+    current = Repository.read(DirectoryStore(repository))
+    draft = propose.Draft(out, by or this_user(), utc_now())
+    show_proposal(propose.release(current, release_dir, Lane(lane), draft))
+
+
+@main.command()
+@click.argument("proposal", type=_folder)
+@click.option("--key", "key_file", type=_file, required=True, help="Your private key.")
+@click.option("--yes", is_flag=True, help="Do not ask (for scripts).")
+@_passphrase_file
+def sign(proposal: Path, key_file: Path, yes: bool, passphrase_file: Path | None) -> None:
+    """Check a proposal, say in words what it is, and sign it."""
+    prepared = ceremony.prepare(proposal, utc_now())
+    show_status(prepared.status)
+    if not yes:
+        click.confirm("\nDo you sign this?", abort=True)
+    status = ceremony.sign(prepared, key_file, read_passphrase(passphrase_file))
+    click.echo("\nSigned.")
+    show_signatures(status, proposal)
+
+
+@main.command()
+@click.argument("proposal", type=_folder)
+@click.option("--json", "as_json", is_flag=True, help="The same as one JSON object.")
+def status(proposal: Path, as_json: bool) -> None:
+    """What a proposal is, who has signed it, and who is missing."""
+    found = SigningStatus.of(Proposal.read(proposal))
+    if as_json:
+        click.echo(json.dumps(found.to_plain(), indent=2))
+        return
+    show_status(found)
+
+
+@main.command()
+@click.argument("proposal", type=_folder)
+@click.argument("copies", type=_folder, nargs=-1)
+def finish(proposal: Path, copies: tuple[Path, ...]) -> None:
+    """Put the signatures of COPIES of a proposal together in PROPOSAL, once they are enough."""
+    show_signatures(ceremony.finish(proposal, copies, utc_now()), proposal)
+
+
+# --- what the server's own commands show and ask in the same words
+
+
+def show_proposal(proposal: Proposal) -> None:
+    """Say what was proposed and who signs it now."""
+    found = SigningStatus.of(proposal)
+    show_status(found)
+    people = dict.fromkeys(person for role in found.roles for person in role.waiting_for)
+    click.echo(f"\n{proposal.folder} is ready to be signed by {', '.join(people)}:")
+    click.echo(f"  hsp-sign sign {proposal.folder} --key NAME.key")
+
+
+def show_status(found: SigningStatus) -> None:
+    """Print a status in words."""
+    for line in found.lines():
+        click.echo(line)
+
+
+def show_signatures(found: SigningStatus, folder: Path) -> None:
+    """Print who has signed and what comes next."""
+    for role in found.roles:
+        click.echo(f"  {role}")
+    if found.complete:
+        click.echo(f"It is complete. Next: hsp publish {folder}")
+
+
+def read_passphrase(file: Path | None, *, confirm: bool = False) -> str:
+    """A passphrase from a file, the environment, or the keyboard.
+
+    Raises:
+        WrongPassphrase: the file cannot be read, or nobody is there to ask.
+    """
+    if file is not None:
+        try:
+            return file.read_text("utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise WrongPassphrase(f"the passphrase file {file} cannot be read") from error
+    if PASSPHRASE_VARIABLE in os.environ:
+        return os.environ[PASSPHRASE_VARIABLE]
+    try:
+        return str(click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm))
+    except click.Abort as error:
+        hint = f"--passphrase-file FILE, or set {PASSPHRASE_VARIABLE}"
+        raise WrongPassphrase("no passphrase was given", hint=hint) from error
+
+
+def this_user() -> str:
+    """The name of this machine's user, for the record."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
+
+
+def utc_now() -> datetime:
+    """The time of a ceremony, to the second as TUF writes it."""
+    return datetime.now(UTC).replace(microsecond=0)

@@ -1,0 +1,210 @@
+"""A real S3 server on this machine: SeaweedFS from PyPI, for the length of a ``with`` block.
+
+    with Seaweed() as s3:
+        s3.make_bucket("repository")
+        store = S3Store(s3.client(), "repository")
+        # agents, without credentials: s3.public_url("repository") + "/metadata/timestamp.json"
+
+Anybody may read, only the staff's key may write. Loopback only, free ports, ends with the block,
+also when this process is killed. A bucket takes several of its 60 volumes: for many repositories,
+use prefixes of one bucket.
+"""
+
+import ctypes
+import json
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+ACCESS_KEY, SECRET_KEY = "staff", "staff-secret"
+_WEED = Path(sys.executable).parent / "weed"
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+
+IDENTITIES = {
+    "identities": [
+        {
+            "name": "staff",
+            "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
+            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+        },
+        {"name": "anonymous", "actions": ["Read"]},
+    ]
+}
+
+
+class Seaweed:
+    """The server. ``environment()`` is what another process needs to write to it by boto3."""
+
+    def __init__(self, folder: Path | None = None, start_seconds: float = 60) -> None:
+        self._given = folder
+        self._start_seconds = start_seconds
+        self._process: subprocess.Popen[bytes] | None = None
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self.endpoint_url = ""
+
+    def __enter__(self) -> "Seaweed":
+        self._temporary = None if self._given else tempfile.TemporaryDirectory(prefix="weed-")
+        folder = self._given or Path(self._temporary.name if self._temporary else "")
+        (folder / "data").mkdir(parents=True, exist_ok=True)
+        (folder / "s3.json").write_text(json.dumps(IDENTITIES))
+        for _attempt in range(3):  # a port that was free may be taken before weed has it
+            try:
+                self._start(folder)
+                self._wait()
+                return self
+            except TimeoutError:
+                self.stop()
+        raise TimeoutError(f"weed did not start: {(folder / 'weed.log').read_text()[-2000:]}")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+        if self._temporary:
+            self._temporary.cleanup()
+
+    def _start(self, folder: Path) -> None:
+        ports = _free_ports()
+        self.endpoint_url = f"http://127.0.0.1:{ports['s3']}"
+        options = {
+            "dir": folder / "data",
+            "ip": "127.0.0.1",
+            "ip.bind": "127.0.0.1",
+            "master.port": ports["master"],
+            "master.port.grpc": ports["master.grpc"],
+            "master.volumeSizeLimitMB": 64,
+            "volume.port": ports["volume"],
+            "volume.port.grpc": ports["volume.grpc"],
+            "volume.max": 60,
+            "filer.port": ports["filer"],
+            "filer.port.grpc": ports["filer.grpc"],
+            "s3.port": ports["s3"],
+            "s3.port.grpc": ports["s3.grpc"],
+            "s3.config": folder / "s3.json",
+        }
+        with (folder / "weed.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [_WEED, "server", "-filer", "-s3", *(f"-{k}={v}" for k, v in options.items())],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_end_with_parent,
+            )
+
+    def _wait(self) -> None:
+        """Until a bucket can be made and an object written: the volumes come up last."""
+        deadline = time.monotonic() + self._start_seconds
+        while time.monotonic() < deadline:
+            if self._process is None or self._process.poll() is not None:
+                raise TimeoutError("weed ended at once")
+            if self._answers():
+                return
+            time.sleep(0.1)
+        raise TimeoutError("weed did not answer")
+
+    def _answers(self) -> bool:
+        try:
+            urllib.request.urlopen(self.endpoint_url, timeout=1).close()  # noqa: S310 - loopback
+        except urllib.error.HTTPError:
+            pass  # it talks
+        except OSError:
+            return False
+        client = self.client(connect_timeout=2, read_timeout=5, retries={"max_attempts": 0})
+        try:
+            client.create_bucket(Bucket="is-it-up")
+            client.put_object(Bucket="is-it-up", Key="yes", Body=b"yes")
+            client.delete_object(Bucket="is-it-up", Key="yes")
+            client.delete_bucket(Bucket="is-it-up")
+        except (ClientError, BotoCoreError):  # whatever it says while it starts: ask again
+            return False
+        return True
+
+    def stop(self) -> None:
+        """End the server; its files stay if the folder was given."""
+        if self._process is None:
+            return
+        if self._given:
+            self._process.terminate()
+        else:
+            self._process.kill()  # nobody will read its files again
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    # --- what tests and the demo ask for
+
+    def client(self, **config: Any) -> Any:
+        """A boto3 client with the staff's key."""
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint_url,
+            aws_access_key_id=ACCESS_KEY,
+            aws_secret_access_key=SECRET_KEY,
+            region_name="us-east-1",
+            config=Config(s3={"addressing_style": "path"}, max_pool_connections=32, **config),
+        )
+
+    def make_bucket(self, name: str) -> None:
+        """A bucket that anybody may read."""
+        self.client().create_bucket(Bucket=name)
+
+    def public_url(self, bucket: str) -> str:
+        """Where the bucket's objects are read without credentials."""
+        return f"{self.endpoint_url}/{bucket}"
+
+    def environment(self) -> dict[str, str]:
+        """Variables for a process that uses ``distribution.bucket.open_store``."""
+        return {
+            "HSP_S3_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "AWS_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+
+
+@contextmanager
+def _reserved(count: int) -> Iterator[list[int]]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        yield [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def _free_ports() -> dict[str, int]:
+    names = ("master", "volume", "filer", "s3")
+    with _reserved(2 * len(names)) as ports:
+        plain = dict(zip(names, ports, strict=False))
+        grpc = {f"{name}.grpc": port for name, port in zip(names, ports[len(names) :], strict=True)}
+    return plain | grpc
+
+
+def _end_with_parent() -> None:
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
