@@ -89,8 +89,8 @@ def _publish_once(
     left = _steps_left(repository, prepared.proposal)
     if not left.metadata:
         return replace(published, already=True)
-    require_online_keys(left.root, online)
     left = _held_to_the_present(repository, left, prepared)
+    require_online_keys(left.root, online)
     for role in left.metadata:
         for path, listed in {} if role == ROOT else left.new_files(role).items():
             upload(store, listed, left.file(path))

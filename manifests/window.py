@@ -184,6 +184,6 @@ def _free(
             continue
         if blackout.starts_at > start:
             yield start, blackout.starts_at
-        start = max(start, blackout.ends_at)
+        start = blackout.ends_at
     if start < end:
         yield start, end

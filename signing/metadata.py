@@ -2,7 +2,7 @@
 
 The only place where metadata is serialised and where its canonical bytes are made.
 
-Source: TUF specification 1.0.34, consistent snapshots, one sha256 for each target.
+Source: TUF specification 1.0.31, consistent snapshots, one sha256 for each target.
 """
 
 import hashlib

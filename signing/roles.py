@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from securesystemslib.exceptions import VerificationError
+from securesystemslib.exceptions import UnverifiedSignatureError
 from securesystemslib.formats import encode_canonical
 from securesystemslib.signer import Signature, SSlibKey
 from tuf.api.metadata import (
@@ -171,7 +171,7 @@ class Signatories:
                 continue
             try:
                 key.verify_signature(signatures[key.keyid], payload)
-            except VerificationError as error:
+            except UnverifiedSignatureError as error:
                 whose = f"the signature of {person_of(key)} on {self.role}"
                 raise Tampered(f"{whose} is not of these contents") from error
             signed.append(person_of(key))

@@ -96,6 +96,7 @@ def test_a_file_is_plain_or_executable_and_nothing_else(mode: Any) -> None:
         (["\u0149", "\u02bcn"], "same file on some systems"),
         (["a", "a/b"], "also the folder"),
         (["A", "a/b"], "also the folder"),
+        (["A/b", "a"], "also the folder"),
         (["a/b", "a/b/c"], "also the folder"),
     ],
 )

@@ -179,6 +179,21 @@ def test_a_window_of_three_nights_is_over_after_three() -> None:
     window = a_window(zone="UTC", rule="FREQ=DAILY;COUNT=3")
     assert len(list(window.openings(utc("2027-01-01T00:00")))) == 3
     assert current_or_next([window], [], timedelta(), utc("2027-01-05T02:00")) is None
+    assert current_or_next([window], [], timedelta(), utc("2029-01-05T02:00")) is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "days"),
+    [
+        ("FREQ=WEEKLY", ["2031-03-01", "2031-03-08"]),
+        ("FREQ=DAILY;INTERVAL=3", ["2031-03-03", "2031-03-06"]),
+        ("FREQ=MONTHLY", ["2031-03-02", "2031-04-02"]),
+        ("FREQ=YEARLY", ["2032-01-02", "2033-01-02"]),
+    ],
+)
+def test_years_later_a_rule_still_counts_from_the_first_start(rule: str, days: list[str]) -> None:
+    window = a_window(zone="UTC", starts="2027-01-02T22:00", rule=rule)
+    assert [span[:10] for span in spans(window, utc("2031-03-01T12:00"), 2)] == days
 
 
 def test_a_window_without_a_rule_opens_once() -> None:

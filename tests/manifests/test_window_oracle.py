@@ -80,7 +80,10 @@ def odd_nights(draw: st.DrawFn) -> tuple[str, datetime]:
     return zone, draw(st.sampled_from(days)) - 12 * 60 * MINUTE
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Derandomized: "make test" must not differ from day to day; "make torture" walks through all zones.
+@settings(
+    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 @given(
     night=odd_nights(),
     at=st.times().map(lambda at: at.replace(second=0, microsecond=0)),
@@ -120,7 +123,9 @@ def calendars(draw: st.DrawFn) -> tuple[list[MaintenanceWindow], list[Blackout]]
     return windows, [Blackout(starts_at=min(pair), ends_at=max(pair)) for pair in pairs]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 @given(calendar=calendars(), now=MOMENTS, needed=st.integers(1, 200))
 def test_the_first_start_is_the_first_that_fits(
     calendar: tuple[list[MaintenanceWindow], list[Blackout]], now: datetime, needed: int

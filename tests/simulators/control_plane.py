@@ -147,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
     owner: ControlPlane
     protocol_version = "HTTP/1.1"
 
-    def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
+    def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         status, answer = self.owner.handle(self.path, body)
         if self.owner.forget_answers > 0:

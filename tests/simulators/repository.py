@@ -77,7 +77,7 @@ class SimulatedRepository:
             keys |= {signer.public_key.keyid: signer.public_key for signer in self.keys[name]}
             delegated[name] = DelegatedRole(name, ids, 1, terminating=True, paths=paths)
         self.targets["targets"] = Targets(
-            version=0, expires=self._expiry("targets"), delegations=Delegations(keys, delegated)
+            expires=self._expiry("targets"), delegations=Delegations(keys, delegated)
         )
 
     def _expiry(self, role: str) -> datetime:
@@ -111,7 +111,7 @@ class SimulatedRepository:
     def sign_targets(self, role: str, version: int | None = None) -> None:
         """The next version of a targets role; it is listed at the next ``commit``."""
         metadata = self.targets[role]
-        metadata.version = version or metadata.version + 1
+        metadata.version = version or self.listed.get(role, 0) + 1
         metadata.expires = self._expiry(role)
         self._put(f"{metadata.version}.{role}", self._signed(metadata, role))
         self.listed[role] = metadata.version
@@ -150,7 +150,7 @@ class SimulatedRepository:
     def add_target(self, role: str, path: str, content: bytes) -> None:
         """List a file in a role and store it under its hash; not signed yet."""
         if role not in self.targets:
-            self.targets[role] = Targets(version=0, expires=self._expiry(role))
+            self.targets[role] = Targets(expires=self._expiry(role))
         self.targets[role].targets[path] = TargetFile.from_data(path, content, ["sha256"])
         self.files[self.stored(path, content)] = content
 

@@ -143,7 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
     owner: Web
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+    def do_GET(self) -> None:
         owner = self.owner
         owner.requests.append(Request("GET", self.path, dict(self.headers)))
         fault = owner.fault(self.path)
