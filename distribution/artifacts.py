@@ -123,9 +123,7 @@ def _write(source: Path, manifest: ReleaseManifest, working: Path, out: Path) ->
     contents = working / "contents"
     contents.mkdir()
     out.mkdir()
-    collected = Collected(contents)
-    read_input(source, collected)
-    files = collected.files()
+    files = read_input(source, Collected(contents))
     named = manifest.artifacts[0]
     artifact = _write_artifact(files, named, out / named.name)
     shutil.rmtree(contents)

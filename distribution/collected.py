@@ -6,9 +6,11 @@ a private folder, in pieces, up to a limit; names are data until the signed file
 
 import hashlib
 import posixpath
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from manifests.errors import ManifestError
 from manifests.file_list import MAX_FILES, FileEntry, check_file_list, portable_path
@@ -43,6 +45,10 @@ class Collected:
         self._max_bytes = max_bytes
         self._files: dict[str, CollectedFile] = {}
         self._links: dict[str, str] = {}
+
+    def scratch(self) -> IO[bytes]:
+        """A nameless temporary file on the same disk, for a reader's own use."""
+        return tempfile.TemporaryFile(dir=self._folder)
 
     def file(self, path: str, pieces: Iterable[bytes], *, executable: bool) -> None:
         """Keep one regular file.

@@ -6,12 +6,12 @@ refused. What an input is, is told by its first bytes and never by its name.
 """
 
 import bz2
+import errno
 import gzip
 import lzma
 import os
 import stat
 import tarfile
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -21,7 +21,8 @@ from typing import IO
 
 import zstandard
 
-from distribution.collected import MAX_BYTES, Collected, UnusableInput, pieces_of
+from distribution.collected import MAX_BYTES, Collected, CollectedFile, UnusableInput, pieces_of
+from distribution.errors import Unavailable
 from manifests.file_list import MAX_FILES
 
 _LZMA_MEMORY_BYTES = 256 * 1024 * 1024
@@ -29,6 +30,8 @@ _ZSTD_WINDOW_BYTES = 128 * 1024 * 1024
 _MAX_HEADER_BYTES = 1024 * 1024
 _MAX_LINK_BYTES = 4096
 _PIECE_BYTES = 1024 * 1024
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _DEB_MAGIC = b"!<arch>\n"
 _DEB_HEADER_BYTES = 60
@@ -46,23 +49,27 @@ _BROKEN = (
 )
 
 
-def read_input(source: Path, collected: Collected) -> None:
-    """Read whatever ``source`` is into ``collected``.
+def read_input(source: Path, collected: Collected) -> list[CollectedFile]:
+    """Read whatever ``source`` is into ``collected``; its files, sorted as a manifest wants them.
 
     Raises:
         UnusableInput: missing, broken, of no kind we know, or with something no artifact may have.
+        Unavailable: the disk is full.
     """
     try:
         if source.is_dir():
             _read_folder(source, collected)
-            return
-        with source.open("rb") as file:
-            _read_file(file, collected)
+        else:
+            with source.open("rb") as file:
+                _read_file(file, collected)
+        return collected.files()
     except UnusableInput as error:
         raise UnusableInput(f"{source}: {error.message}", hint=error.hint) from error
     except _BROKEN as error:
         raise UnusableInput(f"{source} is broken: {error or type(error).__name__}") from error
     except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise Unavailable(f"no room to unpack {source}: {error.strerror}") from error
         raise UnusableInput(f"{source} cannot be read: {error.strerror or error}") from error
 
 
@@ -72,12 +79,12 @@ def _read_file(file: IO[bytes], collected: Collected) -> None:
     if start.startswith(b"PK"):
         _read_zip(file, collected)
     elif start.startswith(_DEB_MAGIC):
-        with _data_of_deb(file) as data:
+        with _data_of_deb(file, collected) as data:
             _read_file(data, collected)
     elif start[257:262] == b"ustar":
         _read_tar(file, collected)
     else:
-        with _decompressed(file, start) as tar:
+        with _decompressed(file, start, collected) as tar:
             if tar.read(262)[257:] != b"ustar":
                 raise UnusableInput("what is compressed in it is not a tar")
             tar.seek(0)
@@ -193,7 +200,7 @@ def _read_tar_member(
 
 
 @contextmanager
-def _data_of_deb(file: IO[bytes]) -> Iterator[IO[bytes]]:
+def _data_of_deb(file: IO[bytes], collected: Collected) -> Iterator[IO[bytes]]:
     """The ``data.tar.*`` of a Debian package. Source: deb(5), ar(5)."""
     file.seek(len(_DEB_MAGIC))
     while len(header := file.read(_DEB_HEADER_BYTES)) == _DEB_HEADER_BYTES:
@@ -201,7 +208,7 @@ def _data_of_deb(file: IO[bytes]) -> Iterator[IO[bytes]]:
             raise UnusableInput("a member of the .deb has a broken header")
         name, size = header[:16].decode("latin-1").strip().rstrip("/"), int(header[48:58])
         if name.startswith("data.tar"):
-            with tempfile.TemporaryFile() as data:
+            with collected.scratch() as data:
                 _copy(file.read, data, size)
                 yield data
             return
@@ -222,9 +229,9 @@ def _copy(read: Callable[[int], bytes], target: IO[bytes], size: int) -> None:
 
 
 @contextmanager
-def _decompressed(file: IO[bytes], start: bytes) -> Iterator[IO[bytes]]:
+def _decompressed(file: IO[bytes], start: bytes, collected: Collected) -> Iterator[IO[bytes]]:
     """The content of a compressed file, in a temporary file of bounded size."""
-    with tempfile.TemporaryFile() as plain:
+    with collected.scratch() as plain:
         size = 0
         for piece in _decompressor(file, start):
             size += plain.write(piece)

@@ -87,7 +87,9 @@ def newer(case: Case) -> Answer:
     version = case.installed.version
     if version is None or case.release.version > Version(version):
         return None
-    return Stay("newer", f"the site runs {version}, which is not older", NOBODY)
+    same = case.release.version == Version(version)
+    reason = f"the site runs {version}" + (" already" if same else ", which is newer")
+    return Stay("newer", reason, "nobody needs to")
 
 
 def applicable(case: Case) -> Answer:
@@ -157,7 +159,10 @@ def stepping_stone(case: Case) -> Answer:
     if case.release.manifest.follows(case.installed.version):
         return None
     wanted, version = case.release.manifest.upgrades_from, case.installed.version
-    reason = f"it upgrades from {wanted} and the site runs {version}; a release between is needed"
+    reason = (
+        f"{case.release.version} upgrades from {wanted} and the site runs {version}; "
+        "a release between is needed"
+    )
     return Stay("stepping_stone", reason, OPERATOR, expected=False)
 
 
@@ -167,7 +172,7 @@ def not_failed_here(case: Case) -> Answer:
     code = failed.get(case.release.version)
     if code is None:
         return None
-    reason = f"it failed here ({code}) and is not tried again by itself"
+    reason = f"{case.release.version} failed here ({code}) and is not tried again by itself"
     return Stay("not_failed_here", reason, f"L2, or {ADMINISTRATOR} with 'rearm'", expected=False)
 
 
@@ -178,12 +183,14 @@ def wave_open(case: Case) -> Answer:
     by_pace = rollouts.earliest(manifest.pace, manifest.issued_at, profile.ring, drawn)
     by_plan = rollouts.opens_at(rollout.waves, profile.ring, drawn) if rollout else None
     if by_plan is None:
-        return Wait("wave_open", None, "the site's wave is not open yet", NOBODY)
+        reason = f"the site's wave for {manifest.version} is not open yet"
+        return Wait("wave_open", None, reason, NOBODY)
     opening = max(by_pace, by_plan)
     if opening <= case.now:
         return None
     slower = "the signed pace" if by_pace > by_plan else "the rollout's schedule"
-    return Wait("wave_open", opening, f"the site's turn comes later, by {slower}", NOBODY)
+    reason = f"the site's turn for {manifest.version} comes later, by {slower}"
+    return Wait("wave_open", opening, reason, NOBODY)
 
 
 def window_open(case: Case) -> Answer:

@@ -27,12 +27,14 @@ FOR_EVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"
 BINARY = "application/octet-stream"
 
+MAX_NAME_CHARACTERS = 255
+
 _TIMESTAMP = "timestamp.json"
 
 
-@router.api_route(
+@router.head("/repository/metadata/{name:path}", include_in_schema=False)
+@router.get(
     "/repository/metadata/{name:path}",
-    methods=["GET", "HEAD"],
     summary="One file of TUF metadata",
     response_class=Response,
     responses={
@@ -52,9 +54,9 @@ def metadata(name: str, request: Request, server: ServerDep) -> Response:
     return Response(content, media_type="application/json", headers=headers)
 
 
-@router.api_route(
+@router.head("/repository/targets/{name:path}", include_in_schema=False)
+@router.get(
     "/repository/targets/{name:path}",
-    methods=["GET", "HEAD"],
     summary="One target file",
     response_class=FileResponse,
     responses={
@@ -88,6 +90,8 @@ def _key(folder: str, name: str) -> str:
         NotFound: the name has an empty, hidden or upward part, or an odd character.
     """
     try:
+        if any(len(part) > MAX_NAME_CHARACTERS for part in name.split("/")):
+            raise StoreError("longer than any file's name")
         return checked_key(f"{folder}/{name}")
     except StoreError as error:
         raise NotFound(f"there is no {name[:200]!r}") from error

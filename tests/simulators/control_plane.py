@@ -146,6 +146,7 @@ def _error(status: int, code: str, message: str) -> Reply:
 class _Handler(BaseHTTPRequestHandler):
     owner: ControlPlane
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))

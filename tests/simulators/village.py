@@ -203,14 +203,21 @@ class Village:
             if (r.path.version, r.path.lane) == (version, lane)
         )
         rollouts.start(database, release, schedule, "sari", now())
-        plans.publish_decision(database, store, self.server.online, PRODUCT, now())
+        self._publish_plan()
 
     def pause(self, version: str, reason: str) -> None:
         """``hsp rollout pause``."""
         rollouts.pause(self.server.database, PRODUCT, version, Word("wati", reason), now())
-        plans.publish_decision(
-            self.server.database, self.server.store, self.server.online, PRODUCT, now()
-        )
+        self._publish_plan()
+
+    def stop(self, version: str, reason: str) -> None:
+        """``hsp rollout stop``."""
+        rollouts.stop(self.server.database, PRODUCT, version, Word("wati", reason), now())
+        self._publish_plan()
+
+    def _publish_plan(self) -> None:
+        server = self.server
+        plans.publish_decision(server.database, server.store, server.online, PRODUCT, now())
 
     def state_of(self, version: str) -> str:
         """The state of a rollout."""

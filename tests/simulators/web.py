@@ -142,6 +142,7 @@ class Web:
 class _Handler(BaseHTTPRequestHandler):
     owner: Web
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         owner = self.owner
