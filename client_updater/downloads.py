@@ -189,9 +189,9 @@ class Downloads:
         return done
 
     def forget(self, sha256: str) -> None:
-        """Remove whatever came of the file with this hash."""
+        """Remove whatever came of the file with this hash; there is none without one."""
         self._verified.discard(sha256)
-        for suffix in ("", ".part", ".etag"):
+        for suffix in ("", ".part", ".etag") if sha256 else ():
             durable.remove(self.folder / f"{sha256}{suffix}")
 
     def forget_old(self, kept: set[str]) -> None:

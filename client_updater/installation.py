@@ -177,6 +177,7 @@ class Installer:
         self.floors.save(self.floors.load().confirmed(product, version))
         self.products.write(product, self.products.read(product).rearmed(version))
         self.slots.keep(product, version, attempt.from_version)
+        self.preparation.downloads.forget(attempt.compressed_sha256)
         self.journal.clear(product)
 
     def _revert(self, attempt: Attempt) -> Attempt:
@@ -206,7 +207,7 @@ class Installer:
         self.products.write(attempt.product, changed)
         self.slots.discard(attempt.product, attempt.version)
         may_resume = attempt.code is FailureCode.DOWNLOAD_FAILED
-        if attempt.compressed_sha256 and not may_resume:
+        if not may_resume:
             self.preparation.downloads.forget(attempt.compressed_sha256)
         self.journal.clear(attempt.product)
 

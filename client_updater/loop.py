@@ -6,13 +6,13 @@ poll comes after a pause.
 """
 
 import logging
-from random import Random, SystemRandom
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from random import Random, SystemRandom
 from types import FrameType
 from typing import TypeVar
 

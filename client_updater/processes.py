@@ -41,22 +41,23 @@ def look_at(pid: int) -> Found | None:
     return Found(pid, session=int(fields[3]), started_ticks=int(fields[19]))
 
 
-def session(leader: Found, product: str) -> list[int]:
-    """The living processes of the session that a product's program leads, or has led.
+def session(leader: Found, mark: str) -> list[int]:
+    """The living processes of the session that a program leads, or has led.
 
-    The leader's number may be another process's by now, so each is known by more than that.
+    The leader's number may be another process's by now, so the others are known by their
+    environment: ``mark`` is a setting that they have inherited.
     """
-    mark = f"HSP_PRODUCT={product}".encode()
     return [
         found.pid
         for found in _all()
-        if found.session == leader.pid and (found == leader or mark in _environment(found.pid))
+        if found.session == leader.pid
+        and (found == leader or mark.encode() in _environment(found.pid))
     ]
 
 
-def signal_session(leader: Found, product: str, kind: signal.Signals) -> None:
+def signal_session(leader: Found, mark: str, kind: signal.Signals) -> None:
     """Send a signal to each of them."""
-    for pid in session(leader, product):
+    for pid in session(leader, mark):
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, kind)
 

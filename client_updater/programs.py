@@ -30,6 +30,7 @@ _POLL_SECONDS = 0.05
 # Waits for the word to go on, then becomes the program; without the word it ends. The command is
 # handed over as arguments and is never read as shell text.
 _GATE = ("/bin/sh", "-c", 'read -r go && exec "$@" </dev/null', "hsp-program")
+_MARK = "HSP_PROGRAM"
 
 
 class Process(Document):
@@ -90,7 +91,7 @@ class Programs:
             child = subprocess.Popen(
                 [*_GATE, *command],
                 cwd=folder,
-                env=environment,
+                env={**environment, _MARK: str(self._path(product))},
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -130,7 +131,7 @@ class Programs:
         if process is None:
             return
         for kind, seconds in ((signal.SIGTERM, grace_seconds), (signal.SIGKILL, 10.0)):
-            processes.signal_session(process.leader, product, kind)
+            processes.signal_session(process.leader, self._mark(product), kind)
             if self._ended_within(process, product, seconds):
                 durable.remove(self._path(product))
                 return
@@ -139,9 +140,9 @@ class Programs:
     def _ended_within(self, process: Process, product: str, seconds: float) -> bool:
         """Whether all of its session is gone; what outlives its leader is killed at once."""
         deadline = time.monotonic() + seconds
-        while processes.session(process.leader, product):
+        while processes.session(process.leader, self._mark(product)):
             if not process.is_alive:
-                processes.signal_session(process.leader, product, signal.SIGKILL)
+                processes.signal_session(process.leader, self._mark(product), signal.SIGKILL)
             if time.monotonic() >= deadline:
                 return False
             time.sleep(_POLL_SECONDS)
@@ -174,6 +175,10 @@ class Programs:
             age = time.time() - path.lstat().st_mtime
             if path not in wanted and age > _KEPT_LOG_SECONDS:
                 durable.remove(path)
+
+    def _mark(self, product: str) -> str:
+        """What the environment of a program, and of all it starts, says of whose it is."""
+        return f"{_MARK}={self._path(product)}"
 
     def _path(self, product: str) -> Path:
         return self.run / f"{product}.json"

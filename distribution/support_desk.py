@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import func
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, select, update
 from sqlmodel.sql.expression import Select
 
 from distribution.escalation import higher, route, signature
@@ -172,8 +172,16 @@ def _raise(session: Session, incident: Incident, problem: Problem, seen: Sightin
     if raised != problem.tier:
         problem.tier = raised
         problem.due_at = seen.at + FAILURES[seen.code].answer_within
+        if tier is Tier.L3:
+            _raise_all(session, problem)
     session.add_all((incident, problem))
     session.flush()
+
+
+def _raise_all(session: Session, problem: Problem) -> None:
+    """What has become L3's is L3's at every site."""
+    of_problem = update(Incident).where(col(Incident.problem_id) == problem.id)
+    session.exec(of_problem.values(tier=Tier.L3))
 
 
 def _repeats(session: Session, seen: Sighting) -> int:
@@ -265,9 +273,8 @@ def rollout_stopped(
         _reopen(problem, now)
     problem.detail = reason
     session.add(problem)
-    for part in session.exec(
-        select(Problem).where(Problem.product == product, Problem.version == version)
-    ):
+    wanted = select(Problem).where(Problem.product == product, Problem.version == version)
+    for part in session.exec(wanted).all():
         part.part_of_id = problem.id if part.id != problem.id else None
         session.add(part)
     session.flush()

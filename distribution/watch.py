@@ -33,7 +33,7 @@ def look(database: Database, settings: Settings, now: datetime) -> None:
 
 
 def _alarms(session: Session) -> None:
-    for alarm in session.exec(select(Alarm).where(Alarm.seen > Alarm.noted)):
+    for alarm in session.exec(select(Alarm).where(Alarm.seen > Alarm.noted)).all():
         code = FailureCode(alarm.code)
         support_desk.record(session, Sighting(alarm.site_id, code, alarm.detail, alarm.last_at))
         alarm.noted = alarm.seen

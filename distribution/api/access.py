@@ -11,8 +11,9 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from distribution import staff
 from distribution.catalogue import TrustState, trust_state
-from distribution.errors import DistributionError, TooLarge, Unauthorised
+from distribution.errors import TooLarge, Unauthorised
 from distribution.server import Server
+from manifests.errors import UpdateError
 
 
 def _server(request: Request) -> Server:
@@ -97,7 +98,7 @@ class NewestTrust:
             return self._known
         if self._lock.acquire(blocking=False):
             try:
-                with contextlib.suppress(DistributionError):
+                with contextlib.suppress(UpdateError):
                     self._known = trust_state(self._server.store)
             finally:
                 self._read_at = now

@@ -54,7 +54,7 @@ def application(server: Server, *, schedule: bool = False) -> FastAPI:
     app.state.trust = NewestTrust(server)
     answers.install(app)
     for router in ROUTERS:
-        app.include_router(router)
+        app.include_router(router, responses=answers.errors(422))
     app.add_api_route(
         "/healthz",
         _health,

@@ -4,20 +4,24 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from distribution import plans, progress, rollouts
 from distribution.api import examples
-from distribution.api.access import NowDep, OnlineSinceDep, PersonDep, ServerDep
+from distribution.api.access import NowDep, OnlineSinceDep, PersonDep, ServerDep, body_of
 from distribution.api.answers import errors
 from distribution.database import Database
 from distribution.progress import RolloutProgress
 from distribution.rollouts import Word
 from distribution.server import Server
+from manifests.documents import parse_json, validated
 from manifests.free_text import MAX_REASON_BYTES
 
 router = APIRouter(tags=["rollouts"])
+
+
+MAX_BODY_BYTES = 16 * 1024
 
 
 class Reason(BaseModel):
@@ -26,12 +30,29 @@ class Reason(BaseModel):
     reason: Annotated[str, Field(min_length=1, max_length=MAX_REASON_BYTES)]
 
 
-ReasonBody = Annotated[Reason, Body(examples=[examples.REASON])]
+def _word(person: PersonDep, body: Annotated[bytes, Depends(body_of(MAX_BODY_BYTES))]) -> Word:
+    """Who and why. The framework would read the body, however long, before it asks who sends it."""
+    given = validated(Reason, parse_json(body, "the body"), strict=True)
+    return Word(person, given.reason)
 
+
+WordDep = Annotated[Word, Depends(_word)]
+
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": Reason.model_json_schema(),
+                "example": examples.REASON,
+            }
+        },
+    }
+}
 _READS = {**errors(401, 404, 503)}
 _CHANGES = {
     **examples.answer(examples.ROLLOUT, "Done, and published."),
-    **errors(401, 404, 409, 422, 503),
+    **errors(401, 404, 409, 413, 422, 503),
 }
 
 
@@ -81,47 +102,57 @@ def _say(verb: Verb, server: Server, product: str, version: str, word: Word, now
 
 
 @router.post(
-    "/v1/rollouts/{product}/{version}/pause", summary="Hold it everywhere", responses=_CHANGES
+    "/v1/rollouts/{product}/{version}/pause",
+    summary="Hold it everywhere",
+    responses=_CHANGES,
+    openapi_extra=_BODY,
 )
 def pause(
     product: str,
     version: str,
-    body: ReasonBody,
+    word: WordDep,
     server: ServerDep,
-    person: PersonDep,
     online_since: OnlineSinceDep,
     now: NowDep,
 ) -> RolloutProgress:
     """Every site holds it from its next poll on."""
-    _say(rollouts.pause, server, product, version, Word(person, body.reason), now)
-    return show_rollout(product, version, server, person, online_since, now)
+    _say(rollouts.pause, server, product, version, word, now)
+    return show_rollout(product, version, server, word.by, online_since, now)
 
 
-@router.post("/v1/rollouts/{product}/{version}/resume", summary="Go on", responses=_CHANGES)
+@router.post(
+    "/v1/rollouts/{product}/{version}/resume",
+    summary="Go on",
+    responses=_CHANGES,
+    openapi_extra=_BODY,
+)
 def resume(
     product: str,
     version: str,
-    body: ReasonBody,
+    word: WordDep,
     server: ServerDep,
-    person: PersonDep,
     online_since: OnlineSinceDep,
     now: NowDep,
 ) -> RolloutProgress:
     """Failures until now have been looked at, and do not count from here on."""
-    _say(rollouts.resume, server, product, version, Word(person, body.reason), now)
-    return show_rollout(product, version, server, person, online_since, now)
+    _say(rollouts.resume, server, product, version, word, now)
+    return show_rollout(product, version, server, word.by, online_since, now)
 
 
-@router.post("/v1/rollouts/{product}/{version}/stop", summary="End it", responses=_CHANGES)
+@router.post(
+    "/v1/rollouts/{product}/{version}/stop",
+    summary="End it",
+    responses=_CHANGES,
+    openapi_extra=_BODY,
+)
 def stop(
     product: str,
     version: str,
-    body: ReasonBody,
+    word: WordDep,
     server: ServerDep,
-    person: PersonDep,
     online_since: OnlineSinceDep,
     now: NowDep,
 ) -> RolloutProgress:
     """For good: a site that has seen it stopped never installs this version any more."""
-    _say(rollouts.stop, server, product, version, Word(person, body.reason), now)
-    return show_rollout(product, version, server, person, online_since, now)
+    _say(rollouts.stop, server, product, version, word, now)
+    return show_rollout(product, version, server, word.by, online_since, now)

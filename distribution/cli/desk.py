@@ -6,7 +6,7 @@ from distribution import tickets
 from distribution.cli import show
 from distribution.database import Database
 from distribution.settings import Settings
-from distribution.tickets import Ticket, Which
+from distribution.tickets import IncidentView, Ticket, Which
 from manifests.failures import Tier
 
 
@@ -41,7 +41,7 @@ def _row(ticket: Ticket) -> tuple[object, ...]:
     release = f"{ticket.product} {ticket.version}".strip()
     clients = {incident.client_id for incident in ticket.incidents}
     sites = {incident.site_id for incident in ticket.incidents}
-    what = ticket.detail.partition("\n")[0][:120]
+    what = show.first_line(ticket.detail)
     part = f" (part of {ticket.part_of})" if ticket.part_of else ""
     return (
         ticket.number, ticket.tier, ticket.state, ticket.code, release, len(sites), len(clients),
@@ -50,11 +50,14 @@ def _row(ticket: Ticket) -> tuple[object, ...]:
 
 
 def _show_sites(ticket: Ticket) -> None:
-    show.table(
-        ("site", "client", "tier", "state", "times", "since", "what"),
-        (
-            (i.site_id, i.client_id, i.tier, i.state, i.occurrences, i.opened_at, i.detail[:120])
-            for i in ticket.incidents
-        ),
-        f"{ticket.number}: {ticket.sentence} ({ticket.runbook})",
-    )
+    columns = ("site", "client", "tier", "state", "times", "since", "what")
+    title = f"{ticket.number}: {ticket.sentence} ({ticket.runbook})"
+    show.table(columns, (_site_row(incident) for incident in ticket.incidents), title)
+
+
+def _site_row(incident: IncidentView) -> tuple[object, ...]:
+    what = show.first_line(incident.detail)
+    return (
+        incident.site_id, incident.client_id, incident.tier, incident.state, incident.occurrences,
+        incident.opened_at, what,
+    )  # fmt: skip

@@ -131,7 +131,7 @@ def status(settings: Settings, product: str | None, version: str | None) -> None
 def _show(one: RolloutProgress) -> None:
     click.echo(
         f"{one.product} {one.version} ({one.lane}): {one.state} since "
-        f"{show.moment(one.changed_at)}, {one.changed_by}: {one.reason}"
+        f"{show.moment(one.changed_at)}, {show.plain(f'{one.changed_by}: {one.reason}')}"
     )
     if one.outlook:
         click.echo(f"  {one.outlook}")

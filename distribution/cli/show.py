@@ -14,7 +14,7 @@ WIDE = 200
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[object]], title: str = "") -> None:
     """Print rows under their columns; numbers are right-aligned."""
-    grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    grid = Table(title=plain(title) or None, title_justify="left", box=None, pad_edge=False)
     cells = [[_cell(value) for value in row] for row in rows]
     for number, name in enumerate(columns):
         numeric = bool(cells) and all(row[number].isdigit() for row in cells)
@@ -35,7 +35,17 @@ def _cell(value: object) -> str:
         return "-"
     if isinstance(value, datetime):
         return moment(value)
-    return str(value)
+    return plain(str(value))
+
+
+def plain(text: str) -> str:
+    """``text`` without what could steer a terminal: sites wrote it, and they may be hostile."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def first_line(text: str, characters: int = 120) -> str:
+    """Enough of a detail to know it again."""
+    return text.partition("\n")[0][:characters]
 
 
 def moment(when: datetime) -> str:

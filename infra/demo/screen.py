@@ -2,11 +2,12 @@
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from rich.console import Console
 from rich.live import Live
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -63,12 +64,14 @@ def watch(
             time.sleep(every)
 
 
-def summary(rows: list[tuple[str, str]]) -> None:
-    """The closing table."""
-    table = Table(show_header=False, box=None, pad_edge=False)
-    for name, value in rows:
-        table.add_row(f"   {name}", value)
-    console.print(table)
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A small table, its numbers to the right."""
+    shown = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), show_header=any(head))
+    for number, name in enumerate(head):
+        shown.add_column(name, header_style="dim", justify="left" if number == 0 else "right")
+    for row in rows:
+        shown.add_row(*map(str, row))
+    console.print(Padding(shown, (0, 0, 1, 3)), soft_wrap=False)
 
 
 def fail(text: str) -> None:

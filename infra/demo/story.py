@@ -249,13 +249,24 @@ def summary(
     }
     path = Path(estate.root / "summary.json")
     path.write_text(json.dumps(result, indent=2) + "\n")
-    rows = [(name.replace("_", " "), _cell(value)) for name, value in result.items()]
-    screen.summary([*rows, ("written to", str(path))])
+    show_summary(result, per_release)
+    fact(f"written to {path}")
     if result["failures_unexplained"]:
         raise StoryFailedError("there are failures without a ticket")
 
 
-def _cell(value: object) -> str:
-    if isinstance(value, dict):
-        return "  ".join(f"{name}: {_cell(inner)}" for name, inner in value.items())
-    return str(value)
+def show_summary(result: dict[str, object], per_release: dict[str, dict[str, int]]) -> None:
+    """The same as ``summary.json``, for people."""
+    columns = ("confirmed", "reverted", "never_offered")
+    screen.table(
+        ("release", *(name.replace("_", " ") for name in columns)),
+        (
+            (f"{r.letter} ({r.version})", *(per_release[r.letter][name] for name in columns))
+            for r in RELEASES
+        ),
+    )
+    tiers = result["tickets_by_tier"]
+    assert isinstance(tiers, dict)  # noqa: S101 - made above
+    screen.table(("tier", *tiers), [("tickets", *tiers.values())])
+    rest = {name: value for name, value in result.items() if not isinstance(value, dict)}
+    screen.table(("", ""), ((name.replace("_", " "), value) for name, value in rest.items()))

@@ -211,11 +211,11 @@ class SimulatedRepository:
         state: RolloutState = RolloutState.RUNNING,
         reason: str = "a test wants it so",
         waves: Sequence[Wave] = OPEN,
-        path: str = "",
+        path: str | None = None,
     ) -> None:
         """Sign the plan in which this release's rollout has ``state``; the others stay."""
         rollout = Rollout(
-            release=path or manifest_path(lane, product, version),
+            release=manifest_path(lane, product, version) if path is None else path,
             state=state,
             last_change=Change(by="the tests", at=self.now, reason=reason),
             waves=tuple(waves),

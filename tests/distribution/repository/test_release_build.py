@@ -433,7 +433,7 @@ def test_a_full_disk_leaves_nothing(description: Path, tmp_path: Path) -> None:
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, before[1]))
     try:
-        with pytest.raises(Unavailable, match="no room to unpack .*: File too large"):
+        with pytest.raises(Unavailable, match=r"no room to unpack .*: File too large"):
             build(tmp_path / "tree", description, tmp_path / "out")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -7,6 +7,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,8 @@ def ani(client: TestClient, token: str) -> TestClient:
 @pytest.fixture
 def url(house: House) -> Iterator[str]:
     """The real server, scheduler included, on a real socket."""
-    app = application(house.server, schedule=True)
+    often = house.server.settings.model_copy(update={"scheduler_seconds": 0.1})
+    app = application(replace(house.server, settings=often), schedule=True)
     web = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
     with socket.create_server(("127.0.0.1", 0)) as door:
         thread = threading.Thread(target=web.run, kwargs={"sockets": [door]})
@@ -143,6 +145,20 @@ def test_bad_bodies_get_an_answer_of_one_shape(client: TestClient) -> None:
             assert answer.status_code in (status, 400), (path, body[:40])
             assert set(answer.json()["error"]) == {"code", "message", "hint"}
     assert client.post("/v1/reports", content=BAD_BODIES[-1][0]).status_code == 413
+
+
+def test_the_body_of_a_stranger_is_not_read_and_a_persons_is_bounded(
+    client: TestClient, token: str, house: House
+) -> None:
+    house.start("2.0", schedule(ALL))
+    much = b'{"reason": "' + b"x" * 1_000_000 + b'"}'
+    path = "/v1/rollouts/app/2.0/pause"
+    assert client.post(path, content=much).status_code == 401
+    headers = {"Authorization": f"Bearer {token}"}
+    assert client.post(path, content=much, headers=headers).status_code == 413
+    assert client.post(path, content=b"[" * 9000, headers=headers).status_code == 422
+    unknown = {"reason": "x", "force": True}
+    assert client.post(path, json=unknown, headers=headers).status_code == 422
 
 
 def test_a_conflicting_report_is_409_and_a_foreign_one_401(

@@ -67,7 +67,9 @@ def test_what_two_clients_have_is_raised_to_l3(house: House) -> None:
     assert only_ticket(house).tier is Tier.L2
     other.fails()
     house.tick()
-    assert only_ticket(house).tier is Tier.L3
+    ticket = only_ticket(house)
+    assert ticket.tier is Tier.L3
+    assert {incident.tier for incident in ticket.incidents} == {Tier.L3}
 
 
 def test_a_repeat_at_one_site_is_raised_from_l1_to_l2(house: House, site: Talker) -> None:
