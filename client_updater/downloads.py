@@ -6,7 +6,6 @@ where it suffered. The entity tag of the first answer is kept, so that a resumed
 joins two different objects.
 """
 
-import hashlib
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -29,11 +28,11 @@ Progress = Callable[[int], None]
 class Part:
     """What has come of one file so far, and the hash of it."""
 
-    def __init__(self, path: Path, most_bytes: int) -> None:
+    def __init__(self, path: Path, target: Target) -> None:
         self.path = path
-        self._most_bytes = most_bytes
-        self._hash, self.size = hashlib.sha256(), 0
-        if not path.is_file() or path.is_symlink() or path.lstat().st_size > most_bytes:
+        self._target, self._most_bytes = target, target.length
+        self._hash, self.size = target.hasher(), 0
+        if not path.is_file() or path.is_symlink() or path.lstat().st_size > target.length:
             durable.remove(path)
             with durable.create(path):
                 return
@@ -42,8 +41,8 @@ class Part:
                 self._count(data)
 
     @property
-    def sha256(self) -> str:
-        """Of all bytes so far."""
+    def digest(self) -> str:
+        """The hash of all bytes so far."""
         return self._hash.hexdigest()
 
     def receive(self, transfer: Transfer, arrived: Progress) -> None:
@@ -66,7 +65,7 @@ class Part:
         """Forget what has come."""
         with durable.append(self.path) as file:
             file.truncate()
-        self._hash, self.size = hashlib.sha256(), 0
+        self._hash, self.size = self._target.hasher(), 0
 
     def _count(self, data: bytes) -> None:
         self._hash.update(data)
@@ -86,14 +85,14 @@ class Downloads:
 
     def ready(self, target: Target) -> Path | None:
         """The finished file, or None where it is not, or no longer, what was signed."""
-        path = self.folder / target.sha256
+        path = self.folder / target.digest
         if not path.is_file():
             return None
-        if target.sha256 not in self._verified:
-            if Part(path, target.length).sha256 != target.sha256:
+        if target.digest not in self._verified:
+            if Part(path, target).digest != target.digest:
                 durable.remove(path)
                 return None
-            self._verified.add(target.sha256)
+            self._verified.add(target.digest)
         return path
 
     def fetch(self, target: Target, arrived: Progress) -> Path:
@@ -110,15 +109,15 @@ class Downloads:
         """
         if (done := self.ready(target)) is not None:
             return done
-        part = Part(self._path(target, "part"), target.length)
+        part = Part(self._path(target, "part"), target)
         resumed = part.size > 0
         try:
             return self._fetch(target, part, arrived)
         except ArtifactMismatch:
-            self.forget(target.sha256)
+            self.forget(target.digest)
             if not resumed:
                 raise
-        part = Part(part.path, target.length)  # what was here may be at fault: one clean try
+        part = Part(part.path, target)  # what was here may be at fault: one clean try
         return self._fetch(target, part, arrived)
 
     def _fetch(self, target: Target, part: Part, arrived: Progress) -> Path:
@@ -177,15 +176,15 @@ class Downloads:
             durable.remove(path)
 
     def _finish(self, target: Target, part: Part) -> Path:
-        if part.sha256 != target.sha256:
+        if part.digest != target.digest:
             raise ArtifactMismatch(
-                f"{target.url} has sha256 {part.sha256}, signed was {target.sha256}",
+                f"{target.url} has the hash {part.digest}, signed was {target.digest}",
                 hint="somebody may be tampering with the repository or the line to it",
             )
-        done = self.folder / target.sha256
+        done = self.folder / target.digest
         durable.rename_unsynced(part.path, done)
         durable.remove(self._path(target, "etag"))
-        self._verified.add(target.sha256)
+        self._verified.add(target.digest)
         return done
 
     def forget(self, sha256: str) -> None:
@@ -202,4 +201,4 @@ class Downloads:
                 durable.remove(path)
 
     def _path(self, target: Target, suffix: str) -> Path:
-        return self.folder / f"{target.sha256}.{suffix}"
+        return self.folder / f"{target.digest}.{suffix}"

@@ -28,6 +28,7 @@ PRIVATE_FILE = 0o600
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OLD_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _MORE = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -248,6 +249,12 @@ def _empty(folder: int) -> None:
         finally:
             os.close(fd)
         disk.rmdir(name, dir_fd=folder)
+
+
+def open_lock(path: Path) -> int:
+    """A descriptor to lock on; the file stays empty."""
+    with _doing(f"open {path}"):
+        return disk.open(path, _LOCK, PRIVATE_FILE)
 
 
 def open_log(path: Path) -> int:

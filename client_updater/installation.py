@@ -71,7 +71,7 @@ class Installer:
                 from_version=self.slots.current(product),
                 step=Step.DOWNLOAD,
                 started_at=self.clock(),
-                compressed_sha256=target.sha256,
+                compressed_sha256=target.digest,
             )
         )
 

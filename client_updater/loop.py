@@ -102,9 +102,9 @@ class Loop:
             last = self._safely(lambda: poll(self.agent))
         except Stopping:
             return 0
-        except AlreadyRunning as error:
+        except (AlreadyRunning, AgentError) as error:
             log.warning("%s", error)
-            last = LastPoll()
+            last = None
         return next_delay(self._outlook(last or LastPoll(failures=1)), self.random)
 
     def _safely(self, action: Callable[[], T]) -> T | None:

@@ -69,7 +69,7 @@ def read_offers(trusted: Trusted, product: str, newer_than: str | None) -> Offer
 
 
 def _plan(trusted: Trusted, product: str, target: Target, offers: Offers) -> RolloutPlan:
-    offers.read[target.path] = target.sha256
+    offers.read[target.path] = target.digest
     try:
         plan = RolloutPlan.from_bytes(trusted.read(target, MAX_PLAN_BYTES))
     except ManifestError as error:
@@ -106,7 +106,7 @@ def _release(trusted: Trusted, path: ReleasePath, offers: Offers) -> Release:
     found = trusted.find(str(path), role_of(path))
     if found is None:
         raise UntrustedMetadata(f"the plan names {path}, which nobody has signed")
-    offers.read[found.path] = found.sha256
+    offers.read[found.path] = found.digest
     try:
         return Release.read(str(path), trusted.read(found, MAX_MANIFEST_BYTES))
     except ManifestError as error:

@@ -85,7 +85,7 @@ class Preparation:
         if compressed is None:
             return attempt.at(Step.DOWNLOAD)
         self.slots.stage(release, artifact, compressed)
-        self.downloads.forget(target.sha256)
+        self.downloads.forget(target.digest)
         return attempt.at(Step.ACTIVATE)
 
     def wanted(self, attempt: Attempt) -> tuple[Release, Artifact]:

@@ -80,7 +80,8 @@ class StateFolder:
         if not self.is_there:
             durable.make_folders(self.path)
         self.check()
-        durable.make_folders(*(self.path / name for name in _FOLDERS))
+        missing = [self.path / name for name in _FOLDERS if not (self.path / name).is_dir()]
+        durable.make_folders(*missing)
 
     @contextmanager
     def as_the_agent(self) -> Iterator[None]:
@@ -100,14 +101,14 @@ class StateFolder:
 
         Raises:
             AlreadyRunning: another one still does after ``wait_seconds``.
+            DiskFull, DiskError: there is no file to lock on.
         """
         with self._locked("work.lock", wait_seconds):
             yield
 
     @contextmanager
     def _locked(self, name: str, wait_seconds: float) -> Iterator[None]:
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        fd = durable.disk.open(self.path / name, flags, durable.PRIVATE_FILE)
+        fd = durable.open_lock(self.path / name)
         try:
             deadline = time.monotonic() + wait_seconds
             while not _try_lock(fd):

@@ -6,6 +6,7 @@ or none, is safe. Nothing here is handed out before the floor was raised durably
 """
 
 import hashlib
+import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ from client_updater.floor import Floor, FloorFile, Seen
 from client_updater.state import read_private
 from manifests.documents import to_json
 
+_DIGEST = re.compile(r"[0-9a-f]{64}|[0-9a-f]{128}")
 
 @dataclass(frozen=True)
 class Target:
@@ -46,6 +48,18 @@ class Target:
     url: str
     length: int
     sha256: str
+    sha512: str = ""
+    """Only where no sha256 was signed. Our repositories list a sha256; the specification lets others
+    choose."""
+
+    @property
+    def digest(self) -> str:
+        """What the content is known by."""
+        return self.sha256 or self.sha512
+
+    def hasher(self) -> "hashlib._Hash":
+        """A new hash of the kind that ``digest`` is of."""
+        return hashlib.sha256() if self.sha256 else hashlib.sha512()
 
 
 @dataclass(frozen=True)
@@ -150,12 +164,14 @@ class Trusted:
         return None if info is None else self._target(info)
 
     def _target(self, info: TargetFile) -> Target:
-        sha256 = info.hashes.get("sha256")
-        if sha256 is None:
-            raise UntrustedMetadata(f"{info.path} is listed without a sha256")
+        sha256, sha512 = info.hashes.get("sha256", ""), info.hashes.get("sha512", "")
+        digest = sha256 or sha512
+        if not _DIGEST.fullmatch(digest):  # it becomes the name of a file, before anything is read
+            raise UntrustedMetadata(f"{info.path} is listed without a sha256 or sha512")
         folder, slash, name = info.path.rpartition("/")
-        stored = f"{folder}{slash}{sha256}.{name}" if self._hash_prefix else info.path
-        return Target(info.path, self.place.targets_url + stored, info.length, sha256)
+        stored = f"{folder}{slash}{digest}.{name}" if self._hash_prefix else info.path
+        url = self.place.targets_url + stored
+        return Target(info.path, url, info.length, sha256, "" if sha256 else sha512)
 
     def read(self, target: Target, most_bytes: int) -> bytes:
         """The verified content of a small target; fetched only when it is new.
@@ -164,11 +180,11 @@ class Trusted:
             UntrustedMetadata: longer than ``most_bytes``, or not what was signed.
             Unreachable: it cannot be fetched.
         """
-        self._read.add(target.sha256)
-        kept = self.place.verified / target.sha256
+        self._read.add(target.digest)
+        kept = self.place.verified / target.digest
         with suppress(FileNotFoundError, StateUnusable):
             data = read_private(kept, target.length)
-            if hashlib.sha256(data).hexdigest() == target.sha256:
+            if _hash_of(target, data) == target.digest:
                 return data
         data = self._fetch(target, most_bytes)
         durable.write_unsynced(kept, data)
@@ -180,11 +196,11 @@ class Trusted:
         answer = self.fetcher.get(target.url, target.length)
         if answer.status != 200:
             raise refusal(target.url, answer)
-        found = hashlib.sha256(answer.body).hexdigest()
-        if len(answer.body) != target.length or found != target.sha256:
+        found = _hash_of(target, answer.body)
+        if len(answer.body) != target.length or found != target.digest:
             raise UntrustedMetadata(
-                f"{target.path}: {len(answer.body)} bytes of sha256 {found} came from "
-                f"{target.url}, signed were {target.length} of {target.sha256}"
+                f"{target.path}: {len(answer.body)} bytes of hash {found} came from "
+                f"{target.url}, signed were {target.length} of {target.digest}"
             )
         return answer.body
 
@@ -195,6 +211,12 @@ class Trusted:
                 durable.remove(entry)
         for entry in self.place.cache.glob("tmp*"):
             durable.remove(entry)
+
+
+def _hash_of(target: Target, data: bytes) -> str:
+    hasher = target.hasher()
+    hasher.update(data)
+    return hasher.hexdigest()
 
 
 def pinned_root(path: Path, sha256: str) -> bytes:

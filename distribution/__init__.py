@@ -7,9 +7,9 @@ a person, over the same functions. All state is in the database (``tables``) and
 published plan is a repeatable consequence of the database.
 
 - the repository: ``publish``, ``catalogue``, ``artifacts``, ``bucket`` (boto3 here only)
-- who gets what when: ``rollouts``, ``fleet``, ``assessment``, ``scheduler``
-- what sites say: ``enrolment``, ``check_ins``, ``reports``, ``attempts``
-- who looks after it: ``escalation``, ``support_desk``, ``tickets``
+- who gets what when: ``rollouts``, ``plans``, ``fleet``, ``standing``, ``assessment``
+- what sites say: ``enrolment``, ``check_ins``, ``reports``, ``attempts``, ``watch``
+- who looks after it: ``escalation``, ``support_desk``, ``tickets``, ``explanation``
 - its edges: ``api`` (FastAPI here only), ``cli``
 
 May import ``manifests`` and ``signing``; nothing imports it.

@@ -1,124 +1,17 @@
-"""How a rollout is going, and what follows from it. Pure: rows in, a verdict out.
+"""How a rollout is going, and what follows from it. Pure: counts in, a verdict out.
 
-The denominators are honest. Only sites whose turn has come count at all, each once and by its
-newest outcome. A silent site is a state of its own, neither success nor failure. A site that waits
-for its window is not a failure but has not succeeded yet either; one that will not move by time
-alone (its own brake, an answer that nobody gave) is left out. So no site, broken or hostile, weighs
-more than one, and none can open a gate for others.
+The error rule goes first, over the sites that tried; then time and success decide on the next
+wave. A verdict never undoes a pause: only a person does.
 
-Sources: gates as ConfigMgr's phased deployments, waves as Bottlerocket's; the error rule goes
-first, and only a person undoes a pause.
+Sources: gates as ConfigMgr's phased deployments, waves as Bottlerocket's.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
-from packaging.version import Version
-
-from manifests import decision
-from manifests import rollout as rollouts
-from manifests.release import Release
-from manifests.rollout import Gates, Rollout, RolloutPlan, Schedule
-from manifests.site import Site
-
-
-class Outcome(StrEnum):
-    """Of a site's newest attempt at a release."""
-
-    NONE = "none"
-    TRYING = "trying"
-    CONFIRMED = "confirmed"
-    FAILED = "failed"
-
-
-class Standing(StrEnum):
-    """Where a site stands in a rollout that is for it."""
-
-    NOT_YET = "not_yet"
-    """Its turn has not come."""
-    OVERTAKEN = "overtaken"
-    """It runs something newer and will never try this."""
-    PENDING = "pending"
-    """Its turn has come and it is online; nothing is known yet."""
-    WAITING = "waiting"
-    """For its maintenance window: it will move by itself."""
-    EXCUSED = "excused"
-    """Its own policy, or somebody at the site, holds it: it will not move by itself."""
-    SILENT = "silent"
-    TRYING = "trying"
-    CONFIRMED = "confirmed"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a site said at its latest check-in about this very release."""
-
-    decision: str
-    until: datetime | None
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A site that a rollout may be for, as far as the server knows it."""
-
-    site: Site
-    online: bool
-    outcome: Outcome = Outcome.NONE
-    said: Said | None = None
-
-
-@dataclass(frozen=True)
-class Course:
-    """A rollout with all that its assessment needs."""
-
-    release: Release
-    rollout: Rollout
-    schedule: Schedule
-    started_at: datetime
-
-    @property
-    def gates(self) -> Gates:
-        """The thresholds."""
-        return self.schedule.gates
-
-    @property
-    def open_waves(self) -> int:
-        """How many waves have an opening."""
-        return sum(1 for wave in self.rollout.waves if wave.opens_at is not None)
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Distinct sites of one wave, or of several. All but ``sites`` are of those admitted."""
-
-    sites: int = 0
-    admitted: int = 0
-    pending: int = 0
-    waiting: int = 0
-    excused: int = 0
-    silent: int = 0
-    trying: int = 0
-    confirmed: int = 0
-    failed: int = 0
-    overtaken: int = 0
-
-    @property
-    def attempted(self) -> int:
-        """What the error rule divides by."""
-        return self.trying + self.confirmed + self.failed
-
-    @property
-    def expected(self) -> int:
-        """What the success rule divides by: who can be expected to run it sooner or later."""
-        return self.attempted + self.pending + self.waiting
-
-    def __add__(self, other: "Counts") -> "Counts":
-        """Sites of both."""
-        both = (getattr(self, f.name) + getattr(other, f.name) for f in fields(self))
-        return Counts(*both)
+from distribution.standing import Counts, Course
+from manifests.rollout import Gates
 
 
 @dataclass(frozen=True)
@@ -151,92 +44,6 @@ class Finish:
 
 
 Verdict = OpenNextWave | Hold | Pause | Finish
-
-
-# --- who stands where
-
-
-def tally(course: Course, candidates: Iterable[Candidate], now: datetime) -> tuple[Counts, ...]:
-    """The sites of each wave, counted by where they stand."""
-    found: list[dict[str, int]] = [{} for _ in course.rollout.waves]
-    plan = _plan_of_one(course, now)
-    bounds = [wave.up_to_basis_points for wave in course.rollout.waves]
-    for candidate in candidates:
-        if not _is_for(course, plan, candidate, now):
-            continue
-        profile, manifest = candidate.site.profile, course.release.manifest
-        drawn = rollouts.draw(manifest.product, manifest.version, profile.site_id)
-        position = rollouts.position(drawn, profile.ring, bounds)
-        wave = found[rollouts.wave_index(position, bounds)]
-        for name in _columns(standing(course, candidate, drawn, now)):
-            wave[name] = wave.get(name, 0) + 1
-    return tuple(Counts(**wave) for wave in found)
-
-
-def _columns(where: Standing) -> tuple[str, ...]:
-    if where is Standing.NOT_YET:
-        return ("sites",)
-    if where is Standing.OVERTAKEN:
-        return ("sites", "overtaken")
-    return ("sites", "admitted", where.value)
-
-
-def _plan_of_one(course: Course, now: datetime) -> RolloutPlan:
-    product = course.release.manifest.product
-    return RolloutPlan(product=product, serial=1, written_at=now, rollouts=(course.rollout,))
-
-
-def _is_for(course: Course, plan: RolloutPlan, candidate: Candidate, now: datetime) -> bool:
-    case = decision.Case(course.release, plan, candidate.site, now)
-    return decision.applicable(case) is None
-
-
-def standing(course: Course, candidate: Candidate, drawn: int, now: datetime) -> Standing:
-    """Where one site stands; ``drawn`` as ``manifests.rollout.draw`` gave it."""
-    if not _admitted(course, candidate, drawn, now):
-        return Standing.OVERTAKEN if _runs_newer(course, candidate) else Standing.NOT_YET
-    if candidate.outcome is not Outcome.NONE:
-        return Standing(candidate.outcome.value)
-    if _runs_it(course, candidate):
-        return Standing.CONFIRMED
-    if _runs_newer(course, candidate):
-        return Standing.OVERTAKEN
-    if not candidate.online:
-        return Standing.SILENT
-    return _as_said(candidate.said)
-
-
-def _as_said(said: Said | None) -> Standing:
-    if said is None or said.decision == "install":
-        return Standing.PENDING
-    if said.decision == "wait" and said.until is not None:
-        return Standing.WAITING
-    return Standing.EXCUSED
-
-
-def _admitted(course: Course, candidate: Candidate, drawn: int, now: datetime) -> bool:
-    manifest, ring = course.release.manifest, candidate.site.profile.ring
-    by_plan = rollouts.opens_at(course.rollout.waves, ring, drawn)
-    if by_plan is None or by_plan > now:
-        return False
-    return rollouts.earliest(manifest.pace, manifest.issued_at, ring, drawn) <= now
-
-
-def _installed(course: Course, candidate: Candidate) -> Version | None:
-    version = candidate.site.product(course.release.manifest.product).version
-    return Version(version) if version else None
-
-
-def _runs_it(course: Course, candidate: Candidate) -> bool:
-    return _installed(course, candidate) == course.release.version
-
-
-def _runs_newer(course: Course, candidate: Candidate) -> bool:
-    installed = _installed(course, candidate)
-    return installed is not None and installed > course.release.version
-
-
-# --- what follows
 
 
 def assess(course: Course, waves: Sequence[Counts], now: datetime) -> Verdict:

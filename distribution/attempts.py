@@ -5,60 +5,59 @@ leaves it either done or still to do. Reports of a site may come late, twice or 
 attempt moves only forward, by the site's own numbering and never by anybody's clock.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, select, update
 
 from distribution import support_desk
+from distribution.columns import BIGGEST
 from distribution.database import Database
 from distribution.support_desk import Sighting
-from distribution.tables import BIGGEST, Attempt, Receipt
+from distribution.tables import Attempt, Receipt
 from manifests import envelope
 from manifests.install_report import REPORT_TYPE, InstallReport, Phase
 
-BATCH = 500
+BATCH = 50
+"""So many reports share a transaction: few enough that a site which reports meanwhile can wait."""
 
 
 def process_new(database: Database, now: datetime) -> int:
     """Process the reports that are waiting, oldest first; how many were.
 
-    One that cannot be processed ends this round and goes behind all others: it is tried again, and
-    counted as unexplained until then, and holds nobody else up.
+    What cannot be processed ends this round, and is tried again alone and behind all others: it
+    counts as unexplained until then, and holds nobody else up.
     """
     done = 0
     while waiting := _waiting(database):
-        for receipt_id in waiting:
-            with _tried(database, receipt_id), database.writing() as session:
+        with _tried(database, waiting), database.writing() as session:
+            for receipt_id in waiting:
                 _process(session, session.get_one(Receipt, receipt_id), now)
-            done += 1
+        done += len(waiting)
     return done
 
 
 def _waiting(database: Database) -> list[int]:
-    wanted = (
-        select(Receipt.id)
-        .where(col(Receipt.processed_at).is_(None))
-        .order_by(col(Receipt.tries), col(Receipt.id))
-        .limit(BATCH)
-    )
+    unprocessed = select(Receipt.id).where(col(Receipt.processed_at).is_(None))
+    fresh = unprocessed.where(Receipt.tries == 0).order_by(col(Receipt.id)).limit(BATCH)
+    again = unprocessed.order_by(col(Receipt.tries), col(Receipt.id)).limit(1)
     with database.reading() as session:
-        return [number for number in session.exec(wanted) if number is not None]
+        found = session.exec(fresh).all() or session.exec(again).all()
+    return [number for number in found if number is not None]
 
 
 @contextmanager
-def _tried(database: Database, receipt_id: int) -> Iterator[None]:
+def _tried(database: Database, receipts: Sequence[int]) -> Iterator[None]:
     finished = False
     try:
         yield
         finished = True
     finally:
         if not finished:
+            tried = update(Receipt).where(col(Receipt.id).in_(receipts))
             with database.writing() as session:
-                receipt = session.get_one(Receipt, receipt_id)
-                receipt.tries += 1
-                session.add(receipt)
+                session.exec(tried.values(tries=Receipt.tries + 1))
 
 
 def _process(session: Session, receipt: Receipt, now: datetime) -> None:

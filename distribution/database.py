@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, TimeoutError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    NoSuchModuleError,
+    ProgrammingError,
+    TimeoutError,
+)
 from sqlmodel import Session, SQLModel, create_engine, text
 
 from distribution import tables  # noqa: F401 - fills the metadata
@@ -70,6 +77,7 @@ class Database:
             Unavailable: the database does not answer, or another writer kept it for too long.
         """
         with _answers(), Session(self._writers, expire_on_commit=False) as session:
+            session.connection()  # takes the turn now, before anything is read
             yield session
             session.commit()
 
@@ -113,7 +121,7 @@ def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
         try:
             return create_engine(url, pool_pre_ping=True)
-        except (ImportError, ValueError) as error:
+        except (ImportError, ValueError, ArgumentError, NoSuchModuleError) as error:
             raise Misconfigured(f"database_url: {error}") from error
     engine = create_engine(
         url,
@@ -141,8 +149,10 @@ def _begin_sqlite(connection: Connection) -> None:
 def _answers() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, TimeoutError, IntegrityError) as error:
-        # IntegrityError: another process wrote the same row first; the next try will see it.
+    except (ProgrammingError, DataError):
+        raise  # a fault of ours, which trying again would not mend
+    except (DBAPIError, TimeoutError) as error:
+        # An IntegrityError too: somebody wrote the same row first, and the next try will see it.
         found = getattr(error, "orig", None) or error
         raise Unavailable(
             f"the database does not answer: {found}", hint="try again in a moment"

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from distribution.assessment import Candidate, Outcome, Said
+from distribution.standing import Candidate, Outcome, Said
 from distribution.tables import Attempt, RolloutRow, Site, SiteProduct
 from manifests import site as sites
 from manifests.check_in import CheckIn

@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from distribution import fleet, rollouts
-from distribution.assessment import Counts, Hold, Pause, assess, tally
+from distribution.assessment import Hold, Pause, assess
+from distribution.standing import Counts, tally
 from distribution.tables import Attempt, RolloutChange, RolloutRow
 from manifests.rollout import RolloutState
 from manifests.target_paths import Lane, ReleasePath

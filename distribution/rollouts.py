@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, select
 
 from distribution import plans
-from distribution.assessment import Course
 from distribution.database import Database
 from distribution.errors import Conflict, Invalid, UnknownRollout
+from distribution.standing import Course
 from distribution.tables import RolloutChange, RolloutRow, WaveRow
 from manifests.documents import to_json
 from manifests.free_text import MAX_REASON_BYTES, first_bytes

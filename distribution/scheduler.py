@@ -14,10 +14,11 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from distribution import attempts, fleet, plans, rollouts, support_desk, watch
-from distribution.assessment import Finish, Hold, OpenNextWave, Pause, Verdict, assess, tally
+from distribution.assessment import Finish, Hold, OpenNextWave, Pause, Verdict, assess
 from distribution.publish import renew
 from distribution.rollouts import SCHEDULER, Word
 from distribution.server import Server
+from distribution.standing import tally
 from distribution.tables import RolloutRow
 from manifests.errors import UpdateError
 from manifests.rollout import RolloutState
@@ -40,15 +41,18 @@ def watch_sites(server: Server, now: datetime) -> None:
 def assess_rollouts(server: Server, now: datetime) -> None:
     """Open the next wave, pause, or finish; each in one transaction."""
     with server.database.reading() as session:
-        rows = [row for row in rollouts.all_rollouts(session) if row.state in _WATCHED]
+        rows = _watched(rollouts.all_rollouts(session))
         verdicts = [(row, verdict_on(server, session, row, now)) for row in rows]
     for row, verdict in verdicts:
         if not isinstance(verdict, Hold):
             _apply(server, row, verdict, now)
 
 
-_WATCHED = (RolloutState.RUNNING, RolloutState.FINISHED)
-"""A finished rollout still reaches late sites, so the stop rule goes on watching it."""
+def _watched(oldest_first: list[RolloutRow]) -> list[RolloutRow]:
+    """The running ones; and of each product the newest finished one, which late sites still get."""
+    finished = {r.product: r for r in oldest_first if r.state == RolloutState.FINISHED}
+    running = [r for r in oldest_first if r.state == RolloutState.RUNNING]
+    return [*running, *finished.values()]
 
 
 def verdict_on(server: Server, session: Session, row: RolloutRow, now: datetime) -> Verdict:

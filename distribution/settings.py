@@ -3,12 +3,13 @@
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from distribution.errors import Misconfigured
+from manifests.check_in import HttpUrl
 
 DEFAULT_HOME = Path("hsp-home")
 SETTINGS_FILE = "hsp.toml"
@@ -31,11 +32,11 @@ class Settings(BaseSettings):
     """Empty: a directory in the home. ``s3://bucket/prefix``: S3."""
     s3_endpoint_url: str = ""
     """Empty: AWS's own."""
-    public_url: str = "http://127.0.0.1:8700"
+    public_url: HttpUrl = "http://127.0.0.1:8700"
     """Where sites reach the API."""
-    public_metadata_url: str = ""
+    public_metadata_url: HttpUrl | Literal[""] = ""
     """Where sites read metadata; empty: from this server."""
-    public_targets_url: str = ""
+    public_targets_url: HttpUrl | Literal[""] = ""
     """Where sites read targets; empty: from this server."""
     listen_host: str = "127.0.0.1"
     listen_port: Annotated[int, Field(ge=0, le=65535)] = 8700

@@ -70,7 +70,8 @@ def record(session: Session, seen: Sighting) -> Incident:
     session.add(incident)
     session.flush()
     _raise(session, incident, problem, seen)
-    settle(session, problem, seen.at)
+    if incident.state == TicketState.CLOSED:
+        settle(session, problem, seen.at)
     return incident
 
 

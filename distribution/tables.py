@@ -5,18 +5,12 @@ that an older row is read by the same strict reader as a new message. Moments ar
 on every database. Whatever counts things that a site sends is a BIGINT.
 """
 
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
-from sqlalchemy import BigInteger, DateTime, Integer, LargeBinary, Text, TypeDecorator
-from sqlalchemy.engine import Dialect
+from sqlalchemy import LargeBinary, Text
 from sqlmodel import Field, SQLModel, UniqueConstraint
 
-BIGGEST = 2**63 - 1
-"""What a BIGINT can hold."""
-
-BigInt = BigInteger().with_variant(Integer, "sqlite")
-"""64 bits on every database; SQLite numbers rows by itself only where the type is INTEGER."""
+from distribution.columns import BigInt, big, moment, number, text
 
 # Fixed names, so that a migration can name what it changes.
 SQLModel.metadata.naming_convention = {
@@ -27,43 +21,6 @@ SQLModel.metadata.naming_convention = {
 }
 
 
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware moment in UTC. SQLite forgets zones, so it is given none and gets its own back."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Into the database: in UTC; a naive moment is a mistake of ours."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"{value} has no time zone")
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Out of the database: aware."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-def _moment(**options: Any) -> Any:
-    return Field(sa_type=UtcDateTime, **options)
-
-
-def _number() -> Any:
-    return Field(default=None, primary_key=True, sa_type=BigInt)
-
-
-def _big(default: int | None = 0, **options: Any) -> Any:
-    return Field(default=default, sa_type=BigInt, **options)
-
-
-def _text(default: str = "") -> Any:
-    return Field(default=default, sa_type=Text)
-
-
 # --- whose sites
 
 
@@ -71,7 +28,7 @@ class Client(SQLModel, table=True):
     """A customer organisation."""
 
     id: str = Field(primary_key=True)
-    created_at: datetime = _moment()
+    created_at: datetime = moment()
 
 
 class Site(SQLModel, table=True):
@@ -79,20 +36,20 @@ class Site(SQLModel, table=True):
 
     id: str = Field(primary_key=True)
     client_id: str = Field(foreign_key="client.id", index=True)
-    profile: str = _text()
+    profile: str = text()
     """``SiteProfile`` as JSON, with the ring that the site itself last told."""
     public_key: str
-    enrolled_at: datetime = _moment()
-    last_seen: datetime = _moment(index=True)
+    enrolled_at: datetime = moment()
+    last_seen: datetime = moment(index=True)
     check_in: str | None = Field(default=None, sa_type=Text)
     """The latest ``CheckIn`` as JSON."""
     problem: str = ""
     """The failure code that its latest check-in named; empty when it can be updated."""
-    hold: str = _text()
+    hold: str = text()
     """A reason to hold still, as support wrote it."""
-    place_base: int = _big()
+    place_base: int = big()
     """Added to a report's sequence: an enrolment anew begins with 1 again, places go on."""
-    revoked_at: datetime | None = _moment(default=None)
+    revoked_at: datetime | None = moment(default=None)
 
 
 class SiteProduct(SQLModel, table=True):
@@ -104,22 +61,22 @@ class SiteProduct(SQLModel, table=True):
     candidate: str | None = Field(default=None, sa_type=Text)
     decision: str = ""
     gate: str = ""
-    reason: str = _text()
+    reason: str = text()
     lifted_by: str = ""
-    until: datetime | None = _moment(default=None)
+    until: datetime | None = moment(default=None)
 
 
 class Invitation(SQLModel, table=True):
     """A one-use right to enrol one site; of its token only the hash is kept."""
 
-    id: int | None = _number()
+    id: int | None = number()
     token_sha256: str = Field(unique=True)
     site_id: str = Field(index=True)
-    profile: str = _text()
+    profile: str = text()
     invited_by: str
-    created_at: datetime = _moment()
-    expires_at: datetime = _moment()
-    used_at: datetime | None = _moment(default=None)
+    created_at: datetime = moment()
+    expires_at: datetime = moment()
+    used_at: datetime | None = moment(default=None)
     used_by_key: str | None = None
 
 
@@ -131,22 +88,22 @@ class RolloutRow(SQLModel, table=True):
 
     __table_args__ = (UniqueConstraint("product", "version"),)
 
-    id: int | None = _number()
+    id: int | None = number()
     product: str = Field(index=True)
     version: str
     release: str = Field(unique=True)
     """The target path of the manifest."""
-    manifest: str = _text()
+    manifest: str = text()
     """The manifest as it was signed, without its lists of files: to plan with, not to trust."""
-    schedule: str = _text()
-    only: str = _text()
+    schedule: str = text()
+    only: str = text()
     """``SiteFilter`` as JSON."""
     state: str = Field(index=True)
     changed_by: str
-    changed_at: datetime = _moment()
-    change_reason: str = _text()
-    started_at: datetime = _moment()
-    counted_from: datetime = _moment()
+    changed_at: datetime = moment()
+    change_reason: str = text()
+    started_at: datetime = moment()
+    counted_from: datetime = moment()
     """Failures before this do not count: somebody has looked at them and resumed."""
 
 
@@ -156,7 +113,7 @@ class WaveRow(SQLModel, table=True):
     rollout_id: int = Field(primary_key=True, foreign_key="rolloutrow.id", sa_type=BigInt)
     number: int = Field(primary_key=True)
     """From 1."""
-    opens_at: datetime | None = _moment(default=None)
+    opens_at: datetime | None = moment(default=None)
     spread_seconds: int
     up_to_basis_points: int
 
@@ -164,19 +121,19 @@ class WaveRow(SQLModel, table=True):
 class RolloutChange(SQLModel, table=True):
     """Every state that a rollout was ever put into: who, when, why."""
 
-    id: int | None = _number()
-    rollout_id: int = _big(foreign_key="rolloutrow.id", index=True)
+    id: int | None = number()
+    rollout_id: int = big(foreign_key="rolloutrow.id", index=True)
     state: str
     by: str
-    at: datetime = _moment()
-    reason: str = _text()
+    at: datetime = moment()
+    reason: str = text()
 
 
 class PlanRow(SQLModel, table=True):
     """The plan that should be published for a product, written with the change that caused it."""
 
     product: str = Field(primary_key=True)
-    serial: int = _big()
+    serial: int = big()
     document: bytes = Field(sa_type=LargeBinary)
 
 
@@ -188,22 +145,22 @@ class Receipt(SQLModel, table=True):
 
     __table_args__ = (UniqueConstraint("site_id", "place"),)
 
-    id: int | None = _number()
+    id: int | None = number()
     site_id: str = Field(foreign_key="site.id")
-    place: int = _big()
+    place: int = big()
     """Its place among all reports of the site: ``Site.place_base`` plus ``sequence``."""
-    sequence: int = _big()
+    sequence: int = big()
     envelope: bytes = Field(sa_type=LargeBinary)
     sha256: str
     """Of the envelope's body."""
     public_key: str
     """The site's key at the time, with which anybody can verify the envelope."""
-    received_at: datetime = _moment()
+    received_at: datetime = moment()
     phase: str
     code: str | None = Field(default=None, index=True)
     """The failure that it reports, if it reports one: such a receipt must get an incident."""
-    incident_id: int | None = _big(default=None, foreign_key="incident.id")
-    processed_at: datetime | None = _moment(default=None, index=True)
+    incident_id: int | None = big(default=None, foreign_key="incident.id")
+    processed_at: datetime | None = moment(default=None, index=True)
     tries: int = 0
 
 
@@ -212,7 +169,7 @@ class Attempt(SQLModel, table=True):
 
     __table_args__ = (UniqueConstraint("site_id", "attempt_id"),)
 
-    id: int | None = _number()
+    id: int | None = number()
     site_id: str = Field(foreign_key="site.id", index=True)
     attempt_id: str
     product: str
@@ -221,16 +178,16 @@ class Attempt(SQLModel, table=True):
     from_version: str | None = None
     phase: str
     code: str | None = None
-    detail: str = _text()
-    place: int = _big()
+    detail: str = text()
+    place: int = big()
     """Of the newest report about it."""
-    started_at: datetime = _moment()
-    moved_at: datetime = _moment()
-    ended_at: datetime | None = _moment(default=None)
-    lost_at: datetime | None = _moment(default=None)
+    started_at: datetime = moment()
+    moved_at: datetime = moment()
+    ended_at: datetime | None = moment(default=None)
+    lost_at: datetime | None = moment(default=None)
     """When contact was given up; None again as soon as the site is heard of."""
     duration_seconds: float = 0
-    downloaded_bytes: int = _big()
+    downloaded_bytes: int = big()
 
 
 class Alarm(SQLModel, table=True):
@@ -239,11 +196,11 @@ class Alarm(SQLModel, table=True):
     site_id: str = Field(primary_key=True, foreign_key="site.id")
     kind: str = Field(primary_key=True)
     code: str
-    detail: str = _text()
-    seen: int = _big()
-    noted: int = _big()
+    detail: str = text()
+    seen: int = big()
+    noted: int = big()
     """How many of them the desk has had."""
-    last_at: datetime = _moment()
+    last_at: datetime = moment()
 
 
 # --- who looks after it
@@ -254,7 +211,7 @@ class Problem(SQLModel, table=True):
 
     __table_args__ = (UniqueConstraint("product", "version", "signature"),)
 
-    id: int | None = _number()
+    id: int | None = number()
     product: str = ""
     version: str = ""
     """Both empty: about sites, and not about a release."""
@@ -262,14 +219,14 @@ class Problem(SQLModel, table=True):
     code: str
     tier: str = Field(index=True)
     state: str = Field(index=True)
-    detail: str = _text()
+    detail: str = text()
     """As it was first seen."""
-    opened_at: datetime = _moment()
-    closed_at: datetime | None = _moment(default=None)
-    due_at: datetime = _moment()
+    opened_at: datetime = moment()
+    closed_at: datetime | None = moment(default=None)
+    due_at: datetime = moment()
     """The SLA clock: somebody should have answered by then."""
     reopened: int = 0
-    part_of_id: int | None = _big(default=None, foreign_key="problem.id", index=True)
+    part_of_id: int | None = big(default=None, foreign_key="problem.id", index=True)
     """The stopped rollout that gathers it."""
 
 
@@ -278,27 +235,27 @@ class Incident(SQLModel, table=True):
 
     __table_args__ = (UniqueConstraint("problem_id", "site_id"),)
 
-    id: int | None = _number()
-    problem_id: int = _big(foreign_key="problem.id", index=True)
+    id: int | None = number()
+    problem_id: int = big(foreign_key="problem.id", index=True)
     site_id: str = Field(foreign_key="site.id", index=True)
     client_id: str = Field(foreign_key="client.id")
     tier: str
     state: str = Field(index=True)
-    detail: str = _text()
-    occurrences: int = _big()
+    detail: str = text()
+    occurrences: int = big()
     reopened: int = 0
-    last_place: int = _big()
+    last_place: int = big()
     """Place of the newest report that counted; 0 when no report caused it."""
-    opened_at: datetime = _moment()
-    last_at: datetime = _moment()
-    closed_at: datetime | None = _moment(default=None)
+    opened_at: datetime = moment()
+    last_at: datetime = moment()
+    closed_at: datetime | None = moment(default=None)
 
 
 class StaffToken(SQLModel, table=True):
     """A person's right to use the API; of the token only the hash is kept."""
 
-    id: int | None = _number()
+    id: int | None = number()
     token_sha256: str = Field(unique=True)
     person: str
-    created_at: datetime = _moment()
-    revoked_at: datetime | None = _moment(default=None)
+    created_at: datetime = moment()
+    revoked_at: datetime | None = moment(default=None)

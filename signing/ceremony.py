@@ -122,7 +122,7 @@ def _wants(proposal: Proposal, role: str, person: str) -> bool:
 
 def _next_person(status: SigningStatus) -> str:
     waiting = [person for role in status.roles if not role.reached for person in role.waiting_for]
-    return f"somebody else is needed: {', '.join(dict.fromkeys(waiting))}" if waiting else ""
+    return f"still to be signed by: {', '.join(dict.fromkeys(waiting))}" if waiting else ""
 
 
 def _save(proposal: Proposal, role: str) -> None:

@@ -150,8 +150,8 @@ def signer_for(file: Path, candidates: Iterable[Key], passphrase: str) -> Signer
 
 def _open(file: Path, passphrase: str) -> PrivateKey:
     content = _read(file)
-    _check_mode(file)
     _check_one_encrypted_key(file, content)
+    _check_mode(file)
     if not passphrase:
         raise WrongPassphrase(f"{file} is encrypted, and no passphrase was given", hint=_HOW)
     try:

@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -26,18 +25,12 @@ from infra.demo import packages
 from infra.demo.cast import PRODUCT, SITES, CastRelease, CastSite
 from infra.demo.screen import StoryFailedError
 from signing.cli import main as hsp_sign
+from tests.simulators.ports import free_port
 
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
 PASSPHRASE = "selamat-malam"  # noqa: S105 - the demo's people all use one
 POLL_SECONDS = 1
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

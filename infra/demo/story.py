@@ -25,9 +25,10 @@ from infra.demo.cast import (
     CastRelease,
     CastSite,
 )
-from infra.demo.estate import HERE, POLL_SECONDS, Estate, free_port
+from infra.demo.estate import HERE, POLL_SECONDS, Estate
 from infra.demo.facts import Facts, RolloutFacts
 from infra.demo.screen import StoryFailedError, chapter, fact
+from tests.simulators.ports import free_port
 
 NIGHT_WINDOW = """
 name = "Sunday night"

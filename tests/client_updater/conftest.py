@@ -5,10 +5,22 @@ from pathlib import Path
 
 import pytest
 
+from client_updater import durable
 from tests.simulators.control_plane import ControlPlane
 from tests.simulators.repository import SimulatedRepository
 from tests.simulators.site import SimulatedSite
 from tests.simulators.web import Web
+
+
+class QuickDisk(durable.Disk):
+    """Does everything but wait for the platter: no test here can cut the power."""
+
+    fsync = staticmethod(lambda fd: None)
+
+
+@pytest.fixture(autouse=True)
+def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(durable, "disk", QuickDisk())
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from manifests.release import (
     TcpCheck,
 )
 from manifests.target_paths import ReleasePath
+from tests.simulators.ports import free_port
 from tests.simulators.repository import SimulatedRepository
-from tests.simulators.site import free_port
 from tests.simulators.web import Status, Trickle, Web
 
 HTTP = HttpCheck(url="http://127.0.0.1:{port}/health", expect_json={"version": "1.0", "ok": "true"})

@@ -65,7 +65,7 @@ def test_a_hotfix_passes_a_closed_window_as_the_policy_says(
     repository.roll_out("notes", "1.0.post1", lane=Lane.HOTFIXES)
     site.poll()
     assert site.current() == "1.0"
-    assert site.command("approve", "notes", "1.0.post1").returncode == 0
+    assert site.command("approve", "notes", "1.0.post1").exit_code == 0
     site.poll()
     assert site.current() == "1.0.post1"
 
@@ -366,7 +366,7 @@ def test_a_lost_floor_polls_and_reports_and_installs_nothing_until_it_is_rearmed
     assert (site.current(), last.problem) == ("1.0", "trust_lost")
     assert plane.check_ins[-1].problem == "trust_lost"
     assert plane.received[-1].code == "trust_lost"
-    assert site.command("rearm", "--trust", "--yes").returncode == 0
+    assert site.command("rearm", "--trust", "--yes").exit_code == 0
     site.poll()
     assert site.current() == "2.0"
     assert [report.sequence for report in plane.received] == list(range(1, 8))

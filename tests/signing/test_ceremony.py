@@ -150,7 +150,7 @@ def test_the_same_person_twice(estate: Estate, proposal: Path) -> None:
     estate.sign(proposal, "sari")
     with pytest.raises(SamePerson, match="sari has signed this already") as told:
         estate.sign(proposal, "sari")
-    assert told.value.hint == "somebody else is needed: joko"
+    assert told.value.hint == "still to be signed by: joko"
     assert _signed_by(proposal) == ("sari",)
 
 

@@ -13,15 +13,12 @@ use prefixes of one bucket.
 import ctypes
 import json
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -29,6 +26,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+from tests.simulators.ports import free_port
 
 ACCESS_KEY, SECRET_KEY = "staff", "staff-secret"
 _WEED = Path(sys.executable).parent / "weed"
@@ -55,6 +54,7 @@ class Seaweed:
         self._start_seconds = start_seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._ports: dict[str, int] = {}
         self.endpoint_url = ""
 
     def __enter__(self) -> "Seaweed":
@@ -82,7 +82,7 @@ class Seaweed:
             self._temporary.cleanup()
 
     def _start(self, folder: Path) -> None:
-        ports = _free_ports()
+        self._ports = ports = _free_ports()
         self.endpoint_url = f"http://127.0.0.1:{ports['s3']}"
         options = {
             "dir": folder / "data",
@@ -99,6 +99,9 @@ class Seaweed:
             "s3.port": ports["s3"],
             "s3.port.grpc": ports["s3.grpc"],
             "s3.config": folder / "s3.json",
+            "s3.port.iceberg": 0,
+            "s3.port.lance": 0,
+            "master.telemetry": "false",
         }
         with (folder / "weed.log").open("wb") as log:
             self._process = subprocess.Popen(
@@ -124,7 +127,7 @@ class Seaweed:
 
     def _answers(self) -> bool:
         try:
-            urllib.request.urlopen(self.endpoint_url, timeout=1).close()  # noqa: S310 - loopback
+            urllib.request.urlopen(self.endpoint_url, timeout=1).close()
         except urllib.error.HTTPError:
             pass  # it talks
         except OSError:
@@ -153,6 +156,9 @@ class Seaweed:
             self._process.kill()
             self._process.wait()
         self._process = None
+        for name, port in self._ports.items():  # weed leaves a socket for each in /tmp
+            for part in (name.removesuffix(".grpc"), name.replace(".", "-")):
+                Path(f"/tmp/seaweedfs-{part}-{port}.sock").unlink(missing_ok=True)  # noqa: S108 - its own place
 
     # --- what tests and the demo ask for
 
@@ -186,24 +192,9 @@ class Seaweed:
         }
 
 
-@contextmanager
-def _reserved(count: int) -> Iterator[list[int]]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        yield [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
-
-
 def _free_ports() -> dict[str, int]:
     names = ("master", "volume", "filer", "s3")
-    with _reserved(2 * len(names)) as ports:
-        plain = dict(zip(names, ports, strict=False))
-        grpc = {f"{name}.grpc": port for name, port in zip(names, ports[len(names) :], strict=True)}
-    return plain | grpc
+    return {name: free_port() for plain in names for name in (plain, f"{plain}.grpc")}
 
 
 def _end_with_parent() -> None:

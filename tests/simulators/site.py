@@ -1,12 +1,11 @@
 """A site with the real agent on it: a state folder, a policy, a program that really runs.
 
 It only wires things together; whatever it does is the agent's own code, in this process or, with
-``command``, in one of its own.
+``start``, in one of its own.
 """
 
 import os
 import secrets
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -14,7 +13,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner, Result
+
 from client_updater.agent import Agent, open_agent
+from client_updater.cli import main
 from client_updater.enrolment import Newcomer
 from client_updater.loop import Stop
 from client_updater.poll import poll
@@ -24,6 +26,7 @@ from manifests.check_in import Invitation
 from manifests.release import Health, HttpCheck, Program, SlotInstall
 from manifests.site import SiteProfile
 from tests.simulators.control_plane import ControlPlane
+from tests.simulators.ports import free_port
 from tests.simulators.repository import SimulatedRepository
 from tests.simulators.web import Web
 
@@ -62,13 +65,6 @@ def program_fields(**health: Any) -> dict[str, Any]:
         "health": Health(checks=(check,), **watched),
         "variables": ("port",),
     }
-
-
-def free_port() -> int:
-    """A port on which nothing listens at the moment."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @dataclass
@@ -151,13 +147,12 @@ class SimulatedSite:
         finally:
             connection.close()
 
-    def command(self, *words: str, **options: Any) -> "subprocess.CompletedProcess[str]":
-        """A command of ``hsp-updater`` in a process of its own."""
-        options = {"capture_output": True, "text": True, "timeout": 60, **options}
-        return subprocess.run([*AGENT, "--state", str(self.folder), *words], check=False, **options)
+    def command(self, *words: str, typed: str = "") -> Result:
+        """A command of ``hsp-updater``, in this process; ``typed`` answers its questions."""
+        return CliRunner().invoke(main, ["--state", str(self.folder), *words], input=typed)
 
     def start(self, *words: str) -> "subprocess.Popen[str]":
-        """The same, left running."""
+        """A command in a process of its own, left running."""
         return subprocess.Popen(
             [*AGENT, "--state", str(self.folder), *words],
             stdout=subprocess.PIPE,

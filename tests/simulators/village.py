@@ -13,7 +13,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import threading
 import time
 import urllib.request
@@ -41,6 +40,7 @@ from manifests.rollout import Gates, Ring, Schedule, ScheduledWave
 from manifests.site import SiteProfile
 from manifests.target_paths import Lane
 from tests.simulators.estate import Estate
+from tests.simulators.ports import free_port
 
 PRODUCT = "app"
 
@@ -164,33 +164,21 @@ class Village:
         return site
 
     def publish(
-        self, version: str, *, healthy: bool = True, lane: Lane = Lane.RELEASES, **described: Any
+        self, version: str, *, lane: Lane = Lane.RELEASES, healthy: bool = True, **described: Any
     ) -> Release:
-        """Build, sign and publish a release of the program; an unhealthy one starts, and fails."""
+        """Build, sign and publish a release; an unhealthy one starts, and fails its check."""
+        proposal = self.estate.propose(self.build(version, healthy=healthy, **described), lane)
+        self.estate.sign(proposal, *self.estate.signers_of(lane))
+        path = self.estate.publish_proposal(proposal).releases[0]
+        return Release.read(path, (proposal / "targets" / path).read_bytes())
+
+    def build(self, version: str, *, healthy: bool = True, **described: Any) -> Path:
+        """Build a release of the program."""
         files = {"serve.py": PROGRAM, "RELEASE": version.encode()}
         if healthy:
             files["health.txt"] = b"yes"
-        url = "http://127.0.0.1:{port}/"
-        fields = {
-            "variables": ["port"],
-            "install": {
-                "kind": "slot",
-                "service": {
-                    "kind": "program",
-                    "command": ["python3", "-S", "serve.py", "{port}"],
-                    "stop_grace_seconds": 1,
-                },
-            },
-            "health": {
-                "checks": [{"kind": "http", "url": url, "expect_json": {"RELEASE": version}}],
-                "attempts": 3,
-                "interval_seconds": 1,
-                "timeout_seconds": 2,
-            },
-            **described,
-        }
         self.estate.now = now()
-        return self.estate.publish(version, files, lane=lane, **fields)
+        return self.estate.build(version, files, **_program(version), **described)
 
     def start(
         self, version: str, schedule: Schedule = ONE_WAVE, lane: Lane = Lane.RELEASES
@@ -239,11 +227,22 @@ class Village:
             site.poll()
 
 
-def free_port() -> int:
-    """A port of loopback that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _program(version: str) -> dict[str, Any]:
+    """How a release of the program is installed, and when it is healthy."""
+    command = ["python3", "-S", "serve.py", "{port}"]
+    check = {
+        "kind": "http",
+        "url": "http://127.0.0.1:{port}/",
+        "expect_json": {"RELEASE": version},
+    }
+    return {
+        "variables": ["port"],
+        "install": {
+            "kind": "slot",
+            "service": {"kind": "program", "command": command, "stop_grace_seconds": 1},
+        },
+        "health": {"checks": [check], "attempts": 3, "interval_seconds": 1, "timeout_seconds": 2},
+    }
 
 
 @contextmanager

@@ -57,7 +57,7 @@ def test_a_proposal_signed_by_one_of_two(estate: Estate) -> None:
     proposal = estate.propose(estate.build("1.0"))
     estate.sign(proposal, "sari")
     told = _refused(estate, proposal, MissingSignatures, "have 1 of 2, signed by sari")
-    assert told.hint == "somebody else is needed: joko"
+    assert told.hint == "still to be signed by: joko"
     assert told.exit_status == 77
 
 

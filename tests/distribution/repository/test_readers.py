@@ -10,7 +10,9 @@ from tuf.api.exceptions import RepositoryError
 from distribution import catalogue
 from distribution.bucket import S3Store
 from manifests.target_paths import Lane, manifest_path
-from tests.simulators.estate import Estate
+from signing import propose, signers
+from signing.update_repository import Repository
+from tests.simulators.estate import PASSPHRASE, ROUNDS, Estate
 from tests.simulators.seaweed import Seaweed
 from tests.simulators.tuf_reader import TufReader
 
@@ -118,3 +120,17 @@ def test_when_the_server_stops_signing_agents_stop_believing(
     with pytest.raises(RepositoryError, match="expired"):
         reader.read()
     catalogue.releases(estate.store)  # the server itself still reads it, and can renew it
+
+
+def test_an_approver_with_a_p256_key(estate: Estate, tmp_path: Path) -> None:
+    signers.generate("mila", tmp_path / "keys", PASSPHRASE, scheme=signers.P256, rounds=ROUNDS)
+    people = [estate.public("sari"), estate.public("mila")]
+    draft = estate.draft("product-till")
+    online = estate.online.rollouts.public_key
+    propose.product(Repository.read(estate.store), "till", people, online, draft)
+    estate.sign(draft.folder, "ani", "budi")
+    estate.publish_proposal(draft.folder)
+    proposal = estate.propose(estate.build("1.0", product="till"))
+    estate.sign(proposal, "sari", "mila")
+    path = estate.publish_proposal(proposal).releases[0]
+    assert TufReader(tmp_path / "reader", estate.store, estate.root).read(path)[path]

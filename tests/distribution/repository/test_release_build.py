@@ -341,6 +341,7 @@ def test_an_input_that_is_cut_off(tree: Path, description: Path, tmp_path: Path,
 @pytest.mark.parametrize(
     "content",
     [b"", b"hello", b"!<arch>\n", b"PK\x03\x04", gzip.compress(b"no tar"), bz2.compress(b"")],
+    ids=["empty", "text", "deb", "zip", "gzip", "bzip2"],
 )
 def test_what_is_none_of_the_kinds(description: Path, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "input").write_bytes(content)

@@ -4,7 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
+from distribution import staff
+from distribution.api import application
 from tests.simulators.house import Clock, House
 
 
@@ -20,3 +23,23 @@ def house(tmp_path: Path, clock: Clock) -> Iterator[House]:
     built = House.build(tmp_path, clock)
     yield built
     built.database.close()
+
+
+@pytest.fixture
+def token(house: House) -> str:
+    """Ani's, on the API."""
+    return staff.make_token(house.server.settings, "ani", house.clock.now)
+
+
+@pytest.fixture
+def client(house: House) -> Iterator[TestClient]:
+    """The API in this process; a stranger's voice."""
+    with TestClient(application(house.server), raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture
+def ani(client: TestClient, token: str) -> TestClient:
+    """The same in Ani's voice."""
+    client.headers["Authorization"] = f"Bearer {token}"
+    return client

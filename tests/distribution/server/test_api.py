@@ -1,129 +1,20 @@
-"""The API as a client sees it: over a real socket for the agents' story, else in this process."""
+"""What the API refuses, how it says so, and how it documents itself."""
 
-import json
 import re
-import socket
-import threading
-import time
-import urllib.request
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from starlette.testclient import TestClient
 
-from distribution import rollouts, staff
-from distribution.api import application
-from distribution.catalogue import read_target
+from distribution import rollouts
 from distribution.database import Database
 from distribution.errors import Unavailable
-from manifests.check_in import CheckInAnswer, EnrolmentAnswer, ReportReceipt
-from manifests.failures import FailureCode
 from manifests.install_report import MAX_REPORT_BYTES, Phase
-from manifests.rollout import Ring, RolloutPlan, RolloutState
-from manifests.target_paths import plan_path
+from manifests.rollout import RolloutState
 from tests.simulators.house import PRODUCT, House, Talker, schedule
 
 ALL = 10_000
 REASON = {"reason": "prices are missing"}
-
-
-@pytest.fixture
-def token(house: House) -> str:
-    return staff.make_token(house.server.settings, "ani", house.clock.now)
-
-
-@pytest.fixture
-def client(house: House) -> Iterator[TestClient]:
-    with TestClient(application(house.server), raise_server_exceptions=False) as client:
-        yield client
-
-
-@pytest.fixture
-def ani(client: TestClient, token: str) -> TestClient:
-    client.headers["Authorization"] = f"Bearer {token}"
-    return client
-
-
-@pytest.fixture
-def url(house: House) -> Iterator[str]:
-    """The real server, scheduler included, on a real socket."""
-    often = house.server.settings.model_copy(update={"scheduler_seconds": 0.1})
-    app = application(replace(house.server, settings=often), schedule=True)
-    web = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        thread = threading.Thread(target=web.run, kwargs={"sockets": [door]})
-        thread.start()
-        yield f"http://127.0.0.1:{door.getsockname()[1]}"
-        web.should_exit = True
-        thread.join(20)
-        assert not thread.is_alive()
-
-
-def fetch(url: str, body: bytes | None = None, token: str = "") -> tuple[int, bytes]:
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    request = urllib.request.Request(url, body, headers)  # noqa: S310 - loopback
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - loopback
-        return answer.status, answer.read()
-
-
-# --- a site's story, over a socket
-
-
-def test_a_site_enrols_checks_in_and_reports(house: House, url: str, token: str) -> None:
-    site = Talker("shop", house.server)
-    site.invited()
-    status, body = fetch(f"{url}/v1/enrol", site.enrolment())
-    assert status == 200
-    assert EnrolmentAnswer.from_bytes(body).poll_seconds == house.server.settings.poll_seconds
-
-    site.installed = "1.0"
-    status, body = fetch(f"{url}/v1/check-in", site.sign_of_life())
-    assert status == 200
-    assert CheckInAnswer.from_bytes(body).root_version == 1
-
-    message = site.message(Phase.CONFIRMED)
-    first, again = (
-        ReportReceipt.from_bytes(fetch(f"{url}/v1/reports", message)[1]) for _ in range(2)
-    )
-    assert (first.duplicate, again.duplicate) == (False, True)
-    assert first.sha256 == again.sha256
-
-    seen = json.loads(fetch(f"{url}/v1/sites/shop", token=token)[1])
-    assert seen["site"]["products"][0]["version"] == "1.0"
-    assert seen["receipts"] == 1
-
-
-def test_the_scheduler_runs_beside_the_api(house: House, url: str, token: str) -> None:
-    house.site("shop").fails()
-    for _ in range(200):
-        seen = json.loads(fetch(f"{url}/v1/tickets", token=token)[1])
-        if seen["tickets"]:
-            break
-        time.sleep(0.05)
-    assert seen["by_tier"]["L2"] == 1
-    assert seen["failures_unexplained"] == 0
-
-
-def test_a_body_over_the_limit_is_refused_before_it_is_read(house: House, url: str) -> None:
-    host, port = url.removeprefix("http://").split(":")
-    for head in (
-        f"Content-Length: {MAX_REPORT_BYTES + 1}\r\n",
-        "Transfer-Encoding: chunked\r\n",
-    ):
-        with socket.create_connection((host, int(port)), timeout=10) as wire:
-            wire.sendall(f"POST /v1/reports HTTP/1.1\r\nHost: x\r\n{head}\r\n".encode())
-            if "chunked" in head:
-                chunk = b"8000\r\n" + b"x" * 0x8000 + b"\r\n"
-                wire.sendall(chunk * 3)  # more than the limit, and the end never comes
-            assert b" 413 " in wire.recv(100).splitlines()[0]
-    assert house.site("shop").report(Phase.CONFIRMED).sequence == 1
-
-
-# --- refusals
 
 
 BAD_BODIES = [
@@ -271,87 +162,6 @@ def test_a_fault_of_ours_is_an_answer_and_no_traceback(
     assert "secret" not in answer.text
 
 
-# --- what staff see and say
-
-
-def test_sites_come_in_pages(ani: TestClient, house: House) -> None:
-    for number in range(5):
-        house.site(f"s{number}", client_id="warung" if number else "apotek")
-    seen, after = [], ""
-    while True:
-        page = ani.get("/v1/sites", params={"limit": 2, "after": after}).json()
-        seen += [site["site_id"] for site in page["sites"]]
-        if page["next"] is None:
-            break
-        after = page["next"]
-    assert seen == ["s0", "s1", "s2", "s3", "s4"]
-    page = ani.get("/v1/sites", params={"client": "apotek"}).json()
-    assert [site["site_id"] for site in page["sites"]] == ["s0"]
-
-
-def test_a_pause_over_the_api_is_published_at_once_and_names_the_person(
-    ani: TestClient, house: House
-) -> None:
-    house.site(ring=Ring.PILOT)
-    house.start("2.0", schedule(100, ALL))
-    answer = ani.post("/v1/rollouts/app/2.0/pause", json=REASON)
-    assert answer.status_code == 200
-    assert answer.json()["changes"][-1]["by"] == "ani"
-    plan = RolloutPlan.from_bytes(read_target(house.server.store, plan_path(PRODUCT)))
-    assert plan.rollouts[0].state is RolloutState.PAUSED
-    assert ani.post("/v1/rollouts/app/2.0/pause", json=REASON).status_code == 409
-    assert ani.post("/v1/rollouts/app/2.0/resume", json={}).status_code == 422
-    assert ani.post("/v1/rollouts/app/2.0/resume", json=REASON).json()["state"] == "running"
-    assert ani.post("/v1/rollouts/app/2.0/stop", json=REASON).json()["state"] == "stopped"
-
-
-def test_a_rollout_shows_the_share_of_each_wave_and_what_comes_next(
-    ani: TestClient, house: House
-) -> None:
-    pilots = [house.site(ring=Ring.PILOT) for _ in range(3)]
-    house.start("2.0", schedule(100, ALL))
-    pilots[0].confirms()
-    pilots[1].fails()
-    house.tick(1)
-    seen = ani.get("/v1/rollouts/app/2.0").json()
-    wave = seen["waves"][0]
-    assert (wave["counts"]["confirmed"], wave["counts"]["failed"], wave["attempted"]) == (1, 1, 2)
-    assert seen["phases"] == {"confirmed": 1, "reverted": 1}
-    assert "watched until" in seen["outlook"]
-    assert ani.get("/v1/rollouts?product=app").json() == [seen]
-
-
-def test_explain_says_the_same_as_the_site_would(ani: TestClient, house: House) -> None:
-    house.site("shop")
-    house.start("2.0", schedule(ALL))
-    (seen,) = ani.get("/v1/sites/shop/explain").json()
-    assert seen["decision"] == "install"
-    ani.post("/v1/rollouts/app/2.0/pause", json=REASON)
-    (seen,) = ani.get("/v1/sites/shop/explain?product=app").json()
-    assert seen["decision"] == "stay"
-    assert seen["reason"] == "the rollout is paused (ani: prices are missing)"
-    assert {gate["gate"]: gate["answer"] for gate in seen["gates"]}["held"] == "stay"
-
-
-def test_releases_tickets_trust_and_overview(ani: TestClient, house: House) -> None:
-    site = house.site("shop")
-    house.start("2.0", schedule(ALL))
-    site.fails()
-    house.tick()
-    (release,) = ani.get("/v1/releases").json()
-    assert (release["product"], release["version"], release["lane"]) == ("app", "2.0", "releases")
-    seen = ani.get("/v1/tickets?tier=L2").json()
-    assert seen["tickets"][0]["code"] == FailureCode.UNHEALTHY
-    assert ani.get("/v1/tickets?tier=L1").json()["tickets"] == []
-    assert ani.get("/v1/trust").json()["root_sha256"] == house.estate.root_sha256
-    overview = ani.get("/v1/overview").json()
-    assert (overview["sites"], overview["receipts"]) == (1, 2)
-    assert overview["failures_unexplained"] == 0
-
-
-# --- documentation
-
-
 def test_every_operation_documents_its_bodies_with_examples(client: TestClient) -> None:
     document: dict[str, Any] = client.get("/openapi.json").json()
     for path, operations in document["paths"].items():
@@ -372,11 +182,3 @@ def _has_examples(part: dict[str, Any]) -> bool:
         "example" in each or "examples" in each or "examples" in each.get("schema", {})
         for each in content.values()
     )
-
-
-def test_the_staff_token_is_kept_as_a_hash_in_a_file_of_mode_0600(house: House, token: str) -> None:
-    file = house.server.settings.staff_token_file
-    assert file.read_text().strip() == token
-    assert file.stat().st_mode & 0o777 == 0o600
-    for part in Path(house.server.settings.home).glob("hsp.db*"):
-        assert token.encode() not in part.read_bytes()

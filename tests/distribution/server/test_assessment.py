@@ -6,20 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from distribution.assessment import (
-    Candidate,
-    Counts,
-    Course,
-    Finish,
-    Hold,
-    OpenNextWave,
-    Outcome,
-    Pause,
-    Said,
-    Verdict,
-    assess,
-    tally,
-)
+from distribution.assessment import Finish, Hold, OpenNextWave, Pause, Verdict, assess
+from distribution.standing import Candidate, Counts, Course, Outcome, Said, tally
 from manifests.file_list import FileEntry
 from manifests.release import Artifact, Release, ReleaseManifest
 from manifests.rollout import (

@@ -208,10 +208,10 @@ def test_serve_answers_schedules_and_ends_gracefully(house: House) -> None:
     process = serve(house, "--listen", "127.0.0.1:0")
     assert process.stdout is not None
     url = process.stdout.readline().split()[2]
-    with urllib.request.urlopen(f"{url}/healthz", timeout=10) as answer:  # noqa: S310 - loopback
+    with urllib.request.urlopen(f"{url}/healthz", timeout=10) as answer:
         assert json.load(answer) == {"status": "ok"}
     timestamp = f"{url}/repository/metadata/timestamp.json"
-    with urllib.request.urlopen(timestamp, timeout=10) as answer:  # noqa: S310 - loopback
+    with urllib.request.urlopen(timestamp, timeout=10) as answer:
         assert b"timestamp" in answer.read()
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=30)

@@ -1,19 +1,11 @@
 """The static repository: what agents resume downloads from, and nothing else of the disk."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
-from distribution.api import application
 from tests.simulators.house import House
-
-
-@pytest.fixture
-def client(house: House) -> Iterator[TestClient]:
-    with TestClient(application(house.server)) as client:
-        yield client
 
 
 @pytest.fixture
