@@ -1,9 +1,18 @@
 """The network as an enemy: slow, endless, cut, redirected; the fetcher ends each in time."""
 
+import ssl
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError
 
 from client_updater.errors import PolicyInvalid, Stopping, Unreachable
@@ -161,3 +170,53 @@ def test_a_proxy_is_used_for_everything() -> None:
     with Web(lambda path: b"by proxy" if path == "http://updates.example/file" else None) as proxy:
         fetcher = Fetcher(AgentSettings(proxy=proxy.url))
         assert fetcher.get("http://updates.example/file", 100).body == b"by proxy"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for this machine that nobody else has signed, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a test")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
+        .sign(key, SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(pem + made.public_bytes(Encoding.PEM))
+    return path
+
+
+@pytest.fixture
+def secure_web(certificate: Path) -> Iterator[Web]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with Web({"/file": BODY}, tls=context) as running:
+        yield running
+
+
+def test_a_sites_own_ca_is_trusted_and_nobody_elses(secure_web: Web, certificate: Path) -> None:
+    url = f"{secure_web.url}/file"
+    own = Fetcher(AgentSettings(ca_file=str(certificate)))
+    assert own.get(url, 5000).body == BODY
+    with pytest.raises(Unreachable, match="CERTIFICATE_VERIFY_FAILED"):
+        Fetcher(AgentSettings(tries=1)).get(url, 5000)
+
+
+@pytest.mark.parametrize("kind", [Trickle, TrickledHeaders])
+def test_slow_retrieval_ends_at_the_deadline_inside_tls_too(
+    secure_web: Web, certificate: Path, kind: type[Trickle | TrickledHeaders]
+) -> None:
+    secure_web.faults["/file"] = [kind(pause_seconds=0.1)]
+    settings = AgentSettings(ca_file=str(certificate), request_seconds=0.5, tries=1)
+    began = time.monotonic()
+    with pytest.raises(Unreachable, match="too slow"):
+        Fetcher(settings).get(f"{secure_web.url}/file", 5000)
+    assert time.monotonic() - began < 2

@@ -8,6 +8,7 @@ A fault stands under a path, or under ``*`` for all; the first one that is not u
 """
 
 import hashlib
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -90,8 +91,13 @@ class Request:
 class Web:
     """The server. ``files`` may be any mapping from paths such as ``/metadata/1.root.json``."""
 
-    def __init__(self, files: Mapping[str, bytes] | Callable[[str], bytes | None]) -> None:
+    def __init__(
+        self,
+        files: Mapping[str, bytes] | Callable[[str], bytes | None],
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._files = files
+        self._tls = tls
         self.faults: dict[str, list[Fault]] = {}
         self.requests: list[Request] = []
         self.bytes_sent = 0
@@ -102,6 +108,8 @@ class Web:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}
         )
@@ -110,7 +118,8 @@ class Web:
     @property
     def url(self) -> str:
         """Where it listens, without a slash at the end."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        scheme = "https" if self._tls else "http"
+        return f"{scheme}://127.0.0.1:{self._server.server_port}"
 
     def read(self, path: str) -> bytes | None:
         """The file at a path."""
