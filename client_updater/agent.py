@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from client_updater.downloads import Downloads
-from client_updater.errors import NotEnrolled, Refused
+from client_updater.errors import NotEnrolled, PolicyInvalid, Refused
 from client_updater.fetcher import Fetcher, never
 from client_updater.findings import Findings
 from client_updater.floor import Floor, FloorFile
@@ -48,6 +48,8 @@ class Agent:
     services: Services
     pause: Pause
     clock: Callable[[], datetime]
+    settings_problem: PolicyInvalid | None = None
+    """A mistake in ``agent.toml``: the agent works with the defaults and installs nothing."""
     downloads: Downloads = field(init=False)
     journal: Journal = field(init=False)
     products: Products = field(init=False)
@@ -195,11 +197,9 @@ def open_agent(
     Raises:
         NotEnrolled: the site has not joined.
         StateUnusable: the folder, or something in it, cannot be trusted.
-        PolicyInvalid: ``agent.toml`` has a mistake.
     """
     enrolment = read_enrolment(state)
-    settings = AgentSettings.read(state)
-    fetcher = Fetcher(settings, stopping)
+    settings, fetcher, problem = _outside(state, stopping)
     try:
         key = load_key(state / KEY_FILE)
     except FileNotFoundError as error:
@@ -227,4 +227,17 @@ def open_agent(
         services=Services(Programs(state / "run", state / "logs", boot)),
         pause=pause,
         clock=clock,
+        settings_problem=problem,
     )
+
+
+def _outside(
+    state: StateFolder, stopping: Callable[[], bool]
+) -> tuple[AgentSettings, Fetcher, PolicyInvalid | None]:
+    """How to reach the outside world; with a mistake in ``agent.toml``, by the defaults."""
+    try:
+        settings = AgentSettings.read(state)
+        return settings, Fetcher(settings, stopping), None
+    except PolicyInvalid as error:
+        error.hint = error.hint or "correct it, then restart hsp-updater"
+        return AgentSettings(), Fetcher(AgentSettings(), stopping), error

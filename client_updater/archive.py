@@ -86,6 +86,16 @@ def unpack(archive: Path, artifact: Artifact, folder: Path) -> None:
     """Unpack the zstd-compressed ``archive`` into the new ``folder``; nothing is synced.
 
     Raises:
+        ArtifactMismatch, DiskFull, DiskError: as ``unpack_tar``.
+    """
+    with _decompressed(archive) as stream:
+        unpack_tar(stream, artifact, folder)
+
+
+def unpack_tar(stream: Readable, artifact: Artifact, folder: Path) -> None:
+    """Unpack an uncompressed tar, wherever it comes from, into the new ``folder``.
+
+    Raises:
         ArtifactMismatch: it is not exactly the tar of the artifact's file list; ``folder`` is
             gone then.
         DiskFull, DiskError: the system refuses; ``folder`` is gone then, where that was possible.
@@ -93,15 +103,14 @@ def unpack(archive: Path, artifact: Artifact, folder: Path) -> None:
     durable.remove(folder)
     durable.make_folders(folder)
     try:
-        with _decompressed(archive) as tar:
-            _unpack(tar, artifact, folder)
+        _unpack(Tar(stream), artifact, folder)
     except AgentError:
         durable.remove(folder)
         raise
 
 
 @contextmanager
-def _decompressed(archive: Path) -> Iterator[Tar]:
+def _decompressed(archive: Path) -> Iterator[Readable]:
     decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES)
     fd = os.open(archive, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     with (
@@ -109,7 +118,7 @@ def _decompressed(archive: Path) -> Iterator[Tar]:
         # Across frames, so that a second one is seen as what it is: more than was signed.
         decompressor.stream_reader(source, read_across_frames=True) as stream,
     ):
-        yield Tar(stream)
+        yield stream
 
 
 def _unpack(tar: Tar, artifact: Artifact, folder: Path) -> None:

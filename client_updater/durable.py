@@ -13,6 +13,7 @@ Raises:
         was to replace is still the old one then.
 """
 
+import fcntl
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OLD_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+_FICLONE = 0x40049409
 _MORE = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -45,6 +47,13 @@ class Disk:
     mkdir = staticmethod(os.mkdir)
     unlink = staticmethod(os.unlink)
     rmdir = staticmethod(os.rmdir)
+    chown = staticmethod(os.fchown)
+    utime = staticmethod(os.utime)
+
+    @staticmethod
+    def clone(fd: int, source: int) -> None:
+        """Share the content of ``source``, where the file system can. Source: ioctl_ficlone(2)."""
+        fcntl.ioctl(fd, _FICLONE, source)
 
 
 disk = Disk()
@@ -62,6 +71,10 @@ class Sink:
         with _doing(f"write {self._name}"):
             while rest:
                 rest = rest[disk.write(self._fd, rest) :]
+
+    def fileno(self) -> int:
+        """Its descriptor, to read what was written or to change what is said of it."""
+        return self._fd
 
     def sync(self) -> None:
         """Make what was written durable."""

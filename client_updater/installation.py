@@ -56,10 +56,10 @@ class Installer:
         """
         product, version = release.path.product, release.path.version
         before = self.journal.read(product)
-        if before is not None and before.version == version:
+        if before is not None and before.release == str(release.path):
             return before
         if before is not None:
-            self.abandon(before, f"{version} is to be installed instead")
+            self.abandon(before, f"{release.path} is to be installed instead")
         target = self.preparation.target(release)
         self.slots.remember(release)
         return self.enter(
@@ -231,16 +231,22 @@ class Installer:
 
     def _stop(self, product: str, version: str | None, *, for_good: bool = False) -> None:
         """End whatever runs of the product; without its record, in the way that ends anything."""
-        try:
-            release = None if version is None else self.slots.release(product, version)
-        except InstallFailed:
-            release = None
-        if release is None:
+        installed = None if version is None else self._stoppable(product, version)
+        if installed is None:
             self.services.programs.stop(product, grace_seconds=10)
         elif for_good:
-            self.services.shut_down(release)
+            self.services.shut_down(installed)
         else:
-            self.services.stop(release)
+            self.services.stop(installed)
+
+    def _stoppable(self, product: str, version: str) -> Installed | None:
+        """A version as far as it is known: a value that is missing by now must not keep it up."""
+        try:
+            release = self.slots.release(product, version)
+        except InstallFailed:
+            return None
+        values = self.policy.variables.get(product, {})
+        return Installed(release, self.slots.path(product, version), values)
 
 
 def _ended(attempt: Attempt, outcome: Phase) -> Attempt:

@@ -58,6 +58,10 @@ class Attempt(Document):
     stalls: int = 0
     """Polls in a row in which nothing of it could be downloaded."""
     downloaded_bytes: int = 0
+    saved_bytes: int = 0
+    """What a delta was shorter than the artifact."""
+    delta_tries: int = 0
+    """How often a delta was begun: one that ends the agent itself must not do so for ever."""
     outcome: Phase | None = None
     code: FailureCode | None = None
     detail: str = ""

@@ -65,7 +65,10 @@ class Outbox:
     def pending(self) -> Iterator[Sealed]:
         """What is still to be sent, oldest first."""
         for number in sorted(self._numbers()):
-            yield Sealed(number, read_private(self._path(number)))
+            try:
+                yield Sealed(number, read_private(self._path(number)))
+            except StateUnusable:
+                self.set_aside(number)  # somebody has been at it: not ours to send any more
 
     def acknowledge(self, sequence: int) -> None:
         """The server has it: remember that, then forget the report.

@@ -119,6 +119,8 @@ class Poll:
         self.problems.append(error)
 
     def _read_policy(self) -> None:
+        if self.agent.settings_problem is not None:
+            self._hold(self.agent.settings_problem)
         try:
             self.chooser.policy = read_policy(self.agent.state)
         except PolicyInvalid as error:
@@ -182,7 +184,11 @@ class Poll:
             self._note(offers, Stay("values", error.message, ADMINISTRATOR, expected=False))
             return
         log.info("%s %s is to be installed", offers.product, release.version)
-        attempt = self.installer.begin(release)
+        try:
+            attempt = self.installer.begin(release)
+        except Untrusted as error:
+            self._refuse(error, offers.product, str(release.path))
+            return
         self.installer.proceed(attempt, partial(self.chooser.still, offers, release))
         self._decide(offers)
 
@@ -219,6 +225,7 @@ class Poll:
 
     def _tidy(self) -> None:
         agent = self.agent
+        agent.slots.empty_staging()
         unfinished = agent.journal.unfinished()
         agent.downloads.forget_old({attempt.compressed_sha256 for attempt in unfinished})
         agent.services.programs.bound_logs(agent.slots.kept(agent.enrolment.profile.products))

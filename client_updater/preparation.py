@@ -1,9 +1,14 @@
 """The part of an attempt that changes nothing that runs: download a release and stage it."""
 
+import logging
 from dataclasses import dataclass
+from functools import partial
 
-from client_updater.downloads import Downloads
+from client_updater import archive
+from client_updater.deltas import Basis, Deltas
+from client_updater.downloads import Downloads, Progress
 from client_updater.errors import (
+    AgentError,
     Incompatible,
     Interrupted,
     Stopping,
@@ -16,6 +21,9 @@ from client_updater.trusted import Target, Trusted
 from manifests.release import Artifact, Release
 from manifests.target_paths import role_of
 
+log = logging.getLogger("hsp-updater")
+
+MAX_DELTA_TRIES = 2
 MAX_STALLS = 3
 """Polls in a row without a byte of progress, after which a download has failed."""
 
@@ -30,6 +38,11 @@ class Preparation:
     platform: str
     trusted: Trusted | None = None
     """None before the repository was asked; only attempts that are past this part go on then."""
+
+    @property
+    def deltas(self) -> Deltas:
+        """The shorter way, where there is one."""
+        return Deltas(self.slots, self.platform)
 
     def target(self, release: Release) -> Target:
         """What is to be downloaded for ``release``.
@@ -59,11 +72,47 @@ class Preparation:
         self.slots.check_room(artifact)
         arrived: list[int] = []
         try:
-            self.downloads.fetch(self.target(release), arrived.append)
+            attempt = self._by_delta(attempt, release, artifact, arrived.append)
+            if not attempt.saved_bytes:
+                self.downloads.fetch(self.target(release), arrived.append)
         except (Unreachable, Stopping):
             self.journal.note(_moved(attempt, sum(arrived)))
             raise
         return _moved(attempt, sum(arrived)).at(Step.STAGE)
+
+    def _by_delta(
+        self, attempt: Attempt, release: Release, artifact: Artifact, arrived: Progress
+    ) -> Attempt:
+        """Stage the release by a delta; where that does not work, the artifact is still to come."""
+        if self.trusted is None or attempt.from_version is None:
+            return attempt
+        if attempt.delta_tries >= MAX_DELTA_TRIES:
+            return attempt
+        try:
+            basis = self.deltas.basis(attempt.product, attempt.from_version)
+            delta = self.deltas.offered(self.trusted, basis, release, artifact)
+            saved = self.target(release).length - delta.length if delta else 0
+            if delta is None or saved <= 0:
+                return attempt
+            return self._staged_by(delta, basis, attempt, saved, arrived)
+        except AgentError as error:
+            log.warning("the delta is of no use, the whole artifact is fetched: %s", error)
+            may_resume = isinstance(error, Unreachable)
+            tries = attempt.delta_tries if may_resume else MAX_DELTA_TRIES
+            return attempt.model_copy(update={"delta_tries": tries})
+
+    def _staged_by(
+        self, delta: Target, basis: Basis, attempt: Attempt, saved: int, arrived: Progress
+    ) -> Attempt:
+        fetched = self.downloads.fetch(delta, arrived)
+        begun = attempt.model_copy(update={"delta_tries": attempt.delta_tries + 1})
+        self.journal.note(begun)
+        try:
+            self.deltas.stage(fetched, basis, *self.wanted(attempt))
+        finally:
+            self.downloads.forget(delta.digest)
+        log.info("a delta of %d bytes spared %d", delta.length, saved)
+        return begun.model_copy(update={"saved_bytes": saved})
 
     def has_stalled(self, attempt: Attempt) -> bool:
         """Whether its download has come no further for too many polls."""
@@ -84,7 +133,7 @@ class Preparation:
         compressed = self.downloads.ready(target)
         if compressed is None:
             return attempt.at(Step.DOWNLOAD)
-        self.slots.stage(release, artifact, compressed)
+        self.slots.stage(release, artifact, partial(archive.unpack, compressed, artifact))
         self.downloads.forget(target.digest)
         return attempt.at(Step.ACTIVATE)
 

@@ -26,11 +26,15 @@ def adopt(child: "subprocess.Popen[bytes]") -> None:
     _children[child.pid] = child
 
 
+def _reap() -> None:
+    for pid, child in list(_children.items()):
+        if child.poll() is not None:
+            del _children[pid]
+
+
 def look_at(pid: int) -> Found | None:
     """The process with this number, unless it has ended."""
-    child = _children.get(pid)
-    if child is not None and child.poll() is not None:
-        del _children[pid]
+    _reap()
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
             fields = file.read().rpartition(")")[2].split()
@@ -60,6 +64,11 @@ def signal_session(leader: Found, mark: str, kind: signal.Signals) -> None:
     for pid in session(leader, mark):
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, kind)
+
+
+def marked(mark: str) -> list[int]:
+    """The living processes that have inherited this setting, ``NAME=value``, wherever they are."""
+    return [found.pid for found in _all() if mark.encode() in _environment(found.pid)]
 
 
 def _all() -> Iterator[Found]:

@@ -73,6 +73,7 @@ class Reporter:
                 log_tail=attempt.log_tail[-_MAX_LOG_TAIL:] if failure else "",
                 duration_seconds=attempt.seconds(now),
                 downloaded_bytes=attempt.downloaded_bytes,
+                saved_bytes=attempt.saved_bytes,
             )
         )
 

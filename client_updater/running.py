@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from client_updater import units
+from client_updater import commands, units
+from client_updater.commands import Order
+from client_updater.errors import InstallFailed, StartFailed
 from client_updater.programs import Programs, minimal_environment
 from client_updater.values import Values, fill
-from manifests.release import Program, Release, SystemdUnit
+from manifests.install import Command, Program, ServiceCommands, SystemdUnit
+from manifests.release import Release
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,16 @@ class Installed:
             "HSP_SLOT": str(self.slot),
         }
 
+    def order(self, command: Command, seconds: float, programs: Programs, **more: str) -> Order:
+        """One of its commands, to be run in its slot; ``more`` is added to its environment."""
+        return Order(
+            command=[fill(word, self.values) for word in command],
+            folder=self.slot,
+            environment={**self.environment(), **more},
+            seconds=seconds,
+            log=programs.log(self.product, self.version),
+        )
+
 
 @dataclass(frozen=True)
 class Services:
@@ -53,6 +66,8 @@ class Services:
         if isinstance(service, Program):
             process = self.programs.running(installed.product)
             return process is not None and process.version == installed.version
+        if isinstance(service, ServiceCommands):
+            return self._command(installed, service, service.status) == 0
         return service is None or units.is_up(service.unit)
 
     def start(self, installed: Installed) -> None:
@@ -78,26 +93,45 @@ class Services:
             )
         elif isinstance(service, SystemdUnit):
             units.restart(service.unit)
+        elif isinstance(service, ServiceCommands):
+            self._ordered(installed, service, "start", service.start)
 
-    def stop(self, release: Release) -> None:
+    def stop(self, installed: Installed) -> None:
         """End it. A unit of systemd goes on: the next ``start`` restarts it.
 
         Raises:
             RevertFailed: it cannot be ended.
+            StartFailed: its own command for that fails.
         """
-        service = release.manifest.install.service
+        service = installed.release.manifest.install.service
         if isinstance(service, Program):
-            self.programs.stop(release.path.product, service.stop_grace_seconds)
+            self.programs.stop(installed.product, service.stop_grace_seconds)
+        elif isinstance(service, ServiceCommands):
+            self._ordered(installed, service, "stop", service.stop)
 
-    def shut_down(self, release: Release) -> None:
+    def shut_down(self, installed: Installed) -> None:
         """End it for good, a unit of systemd too: nothing takes its place.
 
         Raises:
-            StartFailed: systemd does not obey.
+            StartFailed: systemd, or its own command, does not obey.
             RevertFailed: it cannot be ended.
         """
-        service = release.manifest.install.service
+        service = installed.release.manifest.install.service
         if isinstance(service, SystemdUnit):
             units.stop(service.unit)
         else:
-            self.stop(release)
+            self.stop(installed)
+
+    def _ordered(
+        self, installed: Installed, service: ServiceCommands, verb: str, command: Command
+    ) -> None:
+        status = self._command(installed, service, command)
+        if status != 0:
+            name = f"{installed.product} {installed.version}"
+            raise StartFailed(f"the command to {verb} {name} ended with status {status}")
+
+    def _command(self, installed: Installed, service: ServiceCommands, command: Command) -> int:
+        try:
+            return commands.run(installed.order(command, service.deadline_seconds, self.programs))
+        except InstallFailed as error:
+            raise StartFailed(error.message, hint=error.hint) from error

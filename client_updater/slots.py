@@ -9,11 +9,11 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from client_updater import archive, durable
+from client_updater import durable
 from client_updater.errors import (
     AgentError,
     ArtifactMismatch,
@@ -103,8 +103,8 @@ class Slots:
                 hint=f"free some space on the disk of {self.folder}",
             )
 
-    def stage(self, release: Release, artifact: Artifact, compressed: Path) -> None:
-        """Unpack a version into its slot, unless it is there.
+    def stage(self, release: Release, artifact: Artifact, unpack: Callable[[Path], None]) -> None:
+        """Let ``unpack`` fill a new folder, and make it the version's slot, unless that is there.
 
         Raises:
             ArtifactMismatch: it is not what was signed; nothing of it is kept.
@@ -115,7 +115,7 @@ class Slots:
         if slot.is_dir() and _is_whole(slot, artifact.files):
             return
         unpacked = self.staging / f"{product}-{version}"
-        archive.unpack(compressed, artifact, unpacked)
+        unpack(unpacked)
         durable.sync_tree(unpacked)
         durable.remove(slot)
         durable.move(unpacked, slot)
@@ -169,6 +169,15 @@ class Slots:
         for path in (self.path(product, version), self._record(product, version)):
             _remove_if_possible(path)
         _remove_if_possible(self.staging / f"{product}-{version}")
+
+    def empty_staging(self) -> None:
+        """Remove what was left half unpacked, or came back in a power loss, while nobody unpacks.
+
+        Raises:
+            DiskFull, DiskError: some of it is still there.
+        """
+        for entry in list(self.staging.iterdir()):
+            durable.remove(entry)
 
     def _record(self, product: str, version: str) -> Path:
         return self.folder / product / f"{version}.release"

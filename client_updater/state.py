@@ -63,7 +63,7 @@ class StateFolder:
             ) from error
         if not stat.S_ISDIR(found.st_mode):
             raise StateUnusable(f"{self.path} is not a folder")
-        _check_owner(self.path, found)
+        _check_owner(self.path, found, {os.geteuid()})
         if stat.S_IMODE(found.st_mode) & 0o077:
             raise StateUnusable(
                 f"{self.path} has mode {stat.S_IMODE(found.st_mode):04o}, expected 0700",
@@ -148,7 +148,7 @@ def read_private(path: Path, most_bytes: int = MAX_STATE_FILE_BYTES) -> bytes:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode) or found.st_size > most_bytes:
             raise StateUnusable(f"{path} is not a file of at most {most_bytes} bytes")
-        _check_owner(path, found)
+        _check_owner(path, found, {os.geteuid(), 0})  # what root put there is meant
         if stat.S_IMODE(found.st_mode) & 0o022:
             raise StateUnusable(
                 f"{path} can be written by others", hint=f"check it, then: chmod 600 {path}"
@@ -159,8 +159,8 @@ def read_private(path: Path, most_bytes: int = MAX_STATE_FILE_BYTES) -> bytes:
             raise StateUnusable(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _check_owner(path: Path, found: os.stat_result) -> None:
-    if found.st_uid != os.geteuid():
+def _check_owner(path: Path, found: os.stat_result, owners: set[int]) -> None:
+    if found.st_uid not in owners:
         raise StateUnusable(
             f"{path} belongs to user {found.st_uid}, and this is user {os.geteuid()}",
             hint="run hsp-updater as the user that enrolled this site",

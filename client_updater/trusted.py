@@ -40,6 +40,7 @@ from manifests.documents import to_json
 
 _DIGEST = re.compile(r"[0-9a-f]{64}|[0-9a-f]{128}")
 
+
 @dataclass(frozen=True)
 class Target:
     """A file that the repository's metadata lists: where it is and what it must be."""

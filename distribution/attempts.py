@@ -120,3 +120,4 @@ def _move(attempt: Attempt, receipt: Receipt, report: InstallReport) -> None:
     attempt.ended_at = receipt.received_at if report.phase.is_final else None
     attempt.duration_seconds = report.duration_seconds
     attempt.downloaded_bytes = min(report.downloaded_bytes, BIGGEST)
+    attempt.saved_bytes = min(report.saved_bytes, BIGGEST)

@@ -5,6 +5,7 @@ the server believes nothing of a store that an agent would refuse.
 """
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -68,14 +69,45 @@ def read_target(store: Store, path: str) -> bytes:
         NotFound: there is no repository.
         Unavailable: the store does not answer.
     """
+    listed = target(store, path)
+    with in_server_words():
+        return _content(store, listed)
+
+
+def target(store: Store, path: str) -> TargetFile:
+    """How the repository lists a target.
+
+    Raises:
+        UnknownRelease, NotFound, Unavailable: as ``read_target``.
+    """
     with in_server_words():
         repository = Repository.read(store)
         delegations = roles.delegations_of(repository.targets)
         for role, _terminating in delegations.get_roles_for_target(path):
             metadata = repository.role(role)
             if metadata and path in metadata.signed.targets:
-                return _content(store, metadata.signed.targets[path])
+                return metadata.signed.targets[path]
     raise UnknownRelease(f"the repository has no {path}")
+
+
+def stream_target(store: Store, path: str) -> Iterator[bytes]:
+    """The content of one target in pieces; the last one comes after all were verified.
+
+    Raises:
+        UnknownRelease, NotFound, Unavailable: as ``read_target``.
+        Unavailable: also when the store's content is not what is signed.
+    """
+    listed = target(store, path)
+    key = target_key(path, listed.hashes["sha256"])
+    digest, length, held = hashlib.sha256(), 0, b""
+    with in_server_words():
+        for piece in store.chunks(key):
+            yield held
+            digest.update(piece)
+            length, held = length + len(piece), piece
+        if length != listed.length or digest.hexdigest() != listed.hashes["sha256"]:
+            raise Tampered(f"{key} in the store is not what is signed")
+    yield held
 
 
 def trust_state(store: Store) -> TrustState:

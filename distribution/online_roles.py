@@ -1,6 +1,6 @@
-"""What the server signs by itself: rollout plans (later deltas), and fresh dates on what is old."""
+"""What the server signs by itself: rollout plans and deltas, and fresh dates on what is old."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from tuf.api.metadata import Metadata, Signed, TargetFile, Targets
@@ -20,14 +20,22 @@ from signing.roles import (
     row_of,
     signatories,
 )
-from signing.store import Store
+from signing.store import Content, Store
 from signing.update_repository import Repository, next_targets, target_file
 
 
 def publish_targets(
-    store: Store, role: str, files: Mapping[str, bytes], online: OnlineKeys, now: datetime
+    store: Store,
+    role: str,
+    files: Mapping[str, Content],
+    online: OnlineKeys,
+    now: datetime,
+    gone: Collection[str] = (),
 ) -> None:
     """Replace these files in an online role, keep its others; if nothing differs, do nothing.
+
+    Args:
+        gone: paths that the role lists no longer.
 
     Raises:
         UnknownProduct: the repository has no such role.
@@ -37,11 +45,16 @@ def publish_targets(
         Unavailable: the store does not answer or is full; nothing of this is visible.
     """
     with in_server_words():
-        retried(lambda: _publish_targets_once(store, role, files, online, now))
+        retried(lambda: _publish_targets_once(store, role, files, online, now, gone))
 
 
 def _publish_targets_once(
-    store: Store, role: str, files: Mapping[str, bytes], online: OnlineKeys, now: datetime
+    store: Store,
+    role: str,
+    files: Mapping[str, Content],
+    online: OnlineKeys,
+    now: datetime,
+    gone: Collection[str],
 ) -> None:
     repository = Repository.read(store)
     _require_ours(repository, role, online)
@@ -50,11 +63,12 @@ def _publish_targets_once(
     current = repository.role(role)
     known = current.signed.targets if current else {}
     listed = [target_file(path, content) for path, content in files.items()]
-    if all(known.get(file.path) == file for file in listed):
+    if all(known.get(file.path) == file for file in listed) and not set(gone) & set(known):
         return
     for file in listed:
         upload(store, file, files[file.path])
-    commit(repository, {role: _sign_next(repository, role, listed, online, now)}, online, now)
+    version = _sign_next(repository, role, listed, online, now, gone)
+    commit(repository, {role: version}, online, now)
 
 
 def renew(store: Store, online: OnlineKeys, now: datetime) -> list[str]:
@@ -111,6 +125,7 @@ def _sign_next(
     files: Iterable[TargetFile],
     online: OnlineKeys,
     now: datetime,
+    gone: Collection[str] = (),
 ) -> int:
     """Store the role's next version, which nothing points at yet."""
     current = repository.role(role)
@@ -118,7 +133,10 @@ def _sign_next(
     listed = list(files)
 
     def build(number: int) -> Metadata[Targets]:
-        return signed_by(online.rollouts, next_targets(before, number, expires, listed))
+        signed = next_targets(before, number, expires, listed)
+        for path in gone:
+            signed.targets.pop(path, None)
+        return signed_by(online.rollouts, signed)
 
     return create_next(repository, role, build)
 

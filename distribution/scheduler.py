@@ -8,12 +8,13 @@ no harm, since every change is one transaction that looks first; a lease comes w
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from distribution import attempts, fleet, plans, rollouts, support_desk, watch
+from distribution import attempts, deltas, fleet, plans, rollouts, support_desk, watch
 from distribution.assessment import Finish, Hold, OpenNextWave, Pause, Verdict, assess
 from distribution.publish import renew
 from distribution.rollouts import SCHEDULER, Word
@@ -93,6 +94,11 @@ def renew_metadata(server: Server, now: datetime) -> None:
         log.info("renewed %s", name)
 
 
+def make_deltas(server: Server, now: datetime) -> None:
+    """Make one delta that sites could use; takes long, and nothing waits for it."""
+    deltas.work(server, now)
+
+
 STEPS: tuple[Step, ...] = (
     process_reports,
     watch_sites,
@@ -101,6 +107,9 @@ STEPS: tuple[Step, ...] = (
     renew_metadata,
 )
 
+SLOW_STEPS: tuple[Step, ...] = (make_deltas,)
+"""Done in a thread of their own: they hold up none of the others."""
+
 
 def tick(server: Server, now: datetime) -> None:
     """Every step once.
@@ -108,30 +117,36 @@ def tick(server: Server, now: datetime) -> None:
     Raises:
         DistributionError: of the first step that cannot go on; the loop goes on instead.
     """
-    for step in STEPS:
+    for step in (*STEPS, *SLOW_STEPS):
         step(server, now)
 
 
 class Scheduler:
-    """The loop, in a thread of its own."""
+    """The loop, in a thread of its own, and another one for the slow steps."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
+        self._threads = [
+            threading.Thread(target=self._run, args=(steps,), name=name, daemon=True)
+            for name, steps in (("scheduler", STEPS), ("slow steps", SLOW_STEPS))
+        ]
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self, seconds: float = 30) -> None:
-        """Let the step in progress come to its end; nothing is lost if it does not."""
+        """Let the steps in progress come to their end; nothing is lost if they do not."""
         self._ending.set()
-        self._thread.join(seconds)
+        until = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(until - time.monotonic(), 0))
 
-    def _run(self) -> None:
+    def _run(self, steps: tuple[Step, ...]) -> None:
         while True:
-            for step in STEPS:
+            for step in steps:
                 if self._ending.is_set():
                     return
                 self._do(step)

@@ -137,6 +137,20 @@ class PlanRow(SQLModel, table=True):
     document: bytes = Field(sa_type=LargeBinary)
 
 
+class DeltaRow(SQLModel, table=True):
+    """What came of making the deltas from one version of a product to another."""
+
+    product: str = Field(primary_key=True)
+    from_version: str = Field(primary_key=True)
+    to_version: str = Field(primary_key=True)
+    paths: str = text()
+    """The target paths of those that were worth publishing, with spaces between."""
+    problem: str = text()
+    """Why it failed; empty when it did not."""
+    tries: int = 0
+    at: datetime = moment()
+
+
 # --- what sites told
 
 
@@ -188,6 +202,7 @@ class Attempt(SQLModel, table=True):
     """When contact was given up; None again as soon as the site is heard of."""
     duration_seconds: float = 0
     downloaded_bytes: int = big()
+    saved_bytes: int = big()
 
 
 class Alarm(SQLModel, table=True):

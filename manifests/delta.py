@@ -13,6 +13,8 @@ people signed.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from os import SEEK_END
+from typing import BinaryIO
 
 from manifests.errors import ManifestError
 from manifests.file_list import FileEntry, FileList
@@ -25,6 +27,9 @@ LENGTH_BYTES = 8
 
 BATCH_BYTES = 32 * 1024 * 1024
 """The most that a batch holds of either release: 64 MiB for both."""
+
+MAX_PATCH_BYTES = BATCH_BYTES + 1024 * 1024
+"""A patch that is longer than what it makes would be none; the rest is its own frame."""
 
 _NUMBERS = re.compile(r"\d+")
 
@@ -47,7 +52,7 @@ class Batch:
 
 
 def delta_path(product: str, from_version: str, to_version: str, platform: str) -> str:
-    """The target path of a delta."""
+    """The target path of a delta. ``platform`` is that of the new release's artifact."""
     return f"deltas/{product}/{from_version}~{to_version}~{platform}.delta"
 
 
@@ -65,30 +70,34 @@ def batches(old: FileList, new: FileList) -> tuple[Batch, ...]:
     return tuple(Batch(_beside(run, relative), run) for run in _runs(changed))
 
 
-def split(delta: bytes, count: int) -> list[memoryview]:
-    """The patches of a delta that should have ``count`` of them.
+def patch_stretches(delta: BinaryIO, count: int) -> Iterator[tuple[int, int]]:
+    """Where in the file the patches lie: offset and size of each, in the batches' order.
+
+    Nothing but lengths is read, so a delta of any size costs no memory.
 
     Raises:
-        ManifestError: another format, cut off, or bytes left over.
+        ManifestError: another format, another count, cut off, too long a patch, or bytes left over.
     """
-    if not delta.startswith(MAGIC):
-        raise ManifestError("not a delta that this agent can read")
-    view, patches = memoryview(delta)[len(MAGIC) :], []
+    end = delta.seek(0, SEEK_END)
+    delta.seek(0)
+    if delta.read(len(MAGIC)) != MAGIC:
+        raise ManifestError("not a delta that this program can read")
+    offset = len(MAGIC)
     for _ in range(count):
-        size = int.from_bytes(view[:LENGTH_BYTES], "big")
-        patch, view = view[LENGTH_BYTES:][:size], view[LENGTH_BYTES:][size:]
-        if len(patch) != size:
-            raise ManifestError("the delta is cut off")
-        patches.append(patch)
-    if view.nbytes:
+        delta.seek(offset)
+        offset += LENGTH_BYTES
+        size = int.from_bytes(delta.read(LENGTH_BYTES), "big")
+        if size > MAX_PATCH_BYTES or offset + size > end:
+            raise ManifestError("the delta is cut off, or has a patch that is too long")
+        yield offset, size
+        offset += size
+    if offset != end:
         raise ManifestError("the delta has bytes left over")
-    return patches
 
 
-def join(patches: Sequence[bytes]) -> bytes:
-    """The delta that ``split`` takes apart."""
-    framed = (len(patch).to_bytes(LENGTH_BYTES, "big") + patch for patch in patches)
-    return MAGIC + b"".join(framed)
+def framed(patch: bytes) -> bytes:
+    """A patch as it lies in a delta, after ``MAGIC`` or the one before it."""
+    return len(patch).to_bytes(LENGTH_BYTES, "big") + patch
 
 
 def _runs(entries: Sequence[FileEntry]) -> Iterator[tuple[Stretch, ...]]:

@@ -71,6 +71,8 @@ class InstallReport(Document):
     log_tail: LogTail = ""
     duration_seconds: Annotated[float, Field(ge=0)] = 0
     downloaded_bytes: Annotated[int, Field(ge=0)] = 0
+    saved_bytes: Annotated[int, Field(ge=0)] = 0
+    """What a delta was shorter than the artifact that it stood for."""
 
     @model_validator(mode="after")
     def _failures_have_codes(self) -> Self:

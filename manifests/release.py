@@ -17,6 +17,21 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from manifests.documents import Document, Part, UtcDatetime
 from manifests.errors import ManifestError
 from manifests.file_list import FileList, FilePath, Sha256, check_file_list
+from manifests.install import (
+    Command,
+    DataFolder,
+    Install,
+    Seconds,
+)
+from manifests.install import (
+    Program as Program,
+)
+from manifests.install import (
+    SlotInstall as SlotInstall,
+)
+from manifests.install import (
+    SystemdUnit as SystemdUnit,
+)
 from manifests.rollout import Pace
 from manifests.target_paths import (
     MANIFEST_NAME,
@@ -39,10 +54,6 @@ def _specifier(text: str) -> str:
     return text
 
 
-Command = Annotated[tuple[Annotated[str, Field(max_length=4096)], ...], Field(min_length=1)]
-"""A program and its arguments; never a shell line. ``{name}`` is replaced by the site's value."""
-
-Seconds = Annotated[int, Field(ge=0, le=7 * 24 * 3600)]
 Variables = Annotated[
     tuple[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")], ...],
     Field(max_length=32),
@@ -76,28 +87,6 @@ class Artifact(Part):
     tar_size_bytes: Annotated[int, Field(ge=1024)]
     tar_sha256: Sha256
     files: Annotated[FileList, AfterValidator(check_file_list)]
-
-
-class Program(Part):
-    """The release is a program that the agent itself starts, watches and stops."""
-
-    kind: Literal["program"] = "program"
-    command: Command
-    stop_grace_seconds: Seconds = 10
-
-
-class SystemdUnit(Part):
-    """The release runs as a unit of systemd, which the agent restarts."""
-
-    kind: Literal["systemd"] = "systemd"
-    unit: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9@._-]{1,128}\.service$")]
-
-
-class SlotInstall(Part):
-    """Side-by-side folders and one atomic link; the old version stays until the new is healthy."""
-
-    kind: Literal["slot"] = "slot"
-    service: Annotated[Program | SystemdUnit, Field(discriminator="kind")] | None = None
 
 
 class HttpCheck(Part):
@@ -142,6 +131,8 @@ class Health(Part):
     interval_seconds: Annotated[int, Field(ge=1, le=3600)] = 5
     attempts: Annotated[int, Field(ge=1, le=1000)] = 6
     timeout_seconds: Annotated[int, Field(ge=1, le=3600)] = 10
+    soak_seconds: Seconds = 0
+    """For so long after it was first found healthy, a failure still reverts it."""
 
 
 class ReleaseManifest(Document):
@@ -157,7 +148,12 @@ class ReleaseManifest(Document):
     issued_at: UtcDatetime
     pace: Pace
     """The fastest this release may spread, counted from ``issued_at``, whatever a plan says."""
-    install: SlotInstall = SlotInstall()
+    install: Install = SlotInstall()
+    reboot_required: bool = False
+    """It runs only after the machine was restarted; the site waits for that, then checks it."""
+    data_folders: Annotated[tuple[DataFolder, ...], Field(max_length=32)] = ()
+    """Folders with the client's data that this release may change: kept before, and put back if
+    it is reverted. The site's policy must allow them."""
     health: Health = Health()
     variables: Variables = ()
     """Names that every site must give a value for, such as ``port``."""
@@ -174,6 +170,13 @@ class ReleaseManifest(Document):
         platforms = [artifact.platform for artifact in self.artifacts]
         if len(set(platforms)) != len(platforms):
             raise ValueError("two artifacts are for the same platform")
+        return self
+
+    @model_validator(mode="after")
+    def _data_folders_are_known(self) -> Self:
+        for folder in self.data_folders:
+            if folder.startswith("{") and folder[1:-1] not in self.variables:
+                raise ValueError(f"the data folder {folder} is none of the variables")
         return self
 
     def artifact_for(self, platform: str) -> Artifact | None:

@@ -13,6 +13,7 @@ from typing import Annotated, Self
 from pydantic import Field
 
 from manifests.documents import Document, Part, UtcDatetime, parse_toml
+from manifests.install import AbsoluteFolder, PackageName
 from manifests.rollout import Ring
 from manifests.target_paths import Identifier, ProductName, VersionText
 from manifests.window import Blackout, MaintenanceWindow
@@ -57,8 +58,16 @@ class SitePolicy(Document):
     hotfix: EmergencyPolicy = EmergencyPolicy.IMMEDIATE
     breakglass: EmergencyPolicy = EmergencyPolicy.ASK
     brake: LocalBrake | None = None
+    download_bytes_per_second: Annotated[int, Field(ge=32 * 1024)] | None = None
+    """The most of the site's line that a download may take; None for all of it."""
     variables: dict[str, dict[str, str]] = Field(default_factory=dict)
     """Per product, the values of the variables its releases ask for."""
+    data_folders: dict[str, Annotated[tuple[AbsoluteFolder, ...], Field(max_length=32)]] = Field(
+        default_factory=dict
+    )
+    """Per product, the folders with data that its releases may change and put back; no others."""
+    irreplaceable_packages: Annotated[tuple[PackageName, ...], Field(max_length=1000)] = ()
+    """Debian packages that a release may replace although nobody could put them back."""
 
     @classmethod
     def from_toml(cls, text: str) -> Self:

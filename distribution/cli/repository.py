@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
-from distribution import artifacts, catalogue, home, publish
+from distribution import artifacts, catalogue, deltas, home, publish
 from distribution.bucket import open_store
 from distribution.published_schemas import SCHEMAS
 from distribution.schedules import load_schedule
-from distribution.server import PASSPHRASE_VARIABLE, online_passphrase
+from distribution.server import PASSPHRASE_VARIABLE, Server, online_passphrase
 from distribution.settings import Settings
 from distribution.store_errors import in_server_words
 from manifests.target_paths import Lane
@@ -179,6 +179,21 @@ def list_releases(settings: Settings, product: str | None) -> None:
         )
     if not found:
         click.echo("nothing has been published yet")
+
+
+@release.command()
+@click.argument("product")
+@click.argument("from_version")
+@click.argument("to_version")
+@click.pass_obj
+def delta(settings: Settings, product: str, from_version: str, to_version: str) -> None:
+    """Make the delta from FROM_VERSION to TO_VERSION now, as the scheduler does by itself."""
+    pair = deltas.Pair(product, from_version, to_version)
+    for made in deltas.make(Server.open(settings), pair, utc_now()):
+        kept = "published" if made.is_worth_it else "not kept, since it saves less than a third"
+        click.echo(
+            f"{made.path}: {made.delta_bytes:,} bytes instead of {made.artifact_bytes:,}; {kept}"
+        )
 
 
 @click.command(name="publish")

@@ -12,7 +12,6 @@ from infra.demo.screen import StoryFailedError, console, fail
 from infra.demo.story import play
 from tests.simulators.seaweed import Seaweed
 
-ROOT = Path(".demo")
 BUCKET = "hsp-demo"
 
 
@@ -40,11 +39,12 @@ def keep_running(estate: Estate) -> None:
 
 @click.command()
 @click.option("--store", type=click.Choice(["directory", "s3"]), default="directory")
+@click.option("--folder", type=click.Path(path_type=Path), default=".demo", show_default=True)
 @click.option("--keep", is_flag=True, help="leave everything running at the end")
-def main(store: str, *, keep: bool) -> None:
+def main(store: str, folder: Path, *, keep: bool) -> None:
     """Play the story; exit status 1 when it does not go as told."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    estate = Estate.fresh(ROOT)
+    estate = Estate.fresh(folder)
     with contextlib.ExitStack() as scope:
         scope.callback(estate.stop)
         if store == "s3":

@@ -136,9 +136,12 @@ def update(site: SimulatedSite, repository: SimulatedRepository, tmp_path: Path)
     return Update(site, tmp_path)
 
 
-def test_wherever_the_agent_dies_the_next_one_finishes_and_tells_it_once(update: Update) -> None:
+@pytest.mark.parametrize("first", [1, 2, 3, 4])
+def test_wherever_the_agent_dies_the_next_one_finishes_and_tells_it_once(
+    update: Update, first: int
+) -> None:
     deaths = 0
-    for operation in itertools.count(1):
+    for operation in itertools.count(first, 4):  # a quarter each, for the sake of the clock
         update.fresh()
         if not update.die_at(operation):
             break
@@ -146,7 +149,7 @@ def test_wherever_the_agent_dies_the_next_one_finishes_and_tells_it_once(update:
         update.check_whole()
         update.site.poll()
         update.check_done("downloading", "activating", "confirmed")
-    assert deaths > 100, "an update has many operations, and each of them was the last one once"
+    assert deaths > 25, "an update has many operations, and each of them was the last one once"
 
 
 def test_an_agent_that_dies_again_and_again_still_gets_there(update: Update) -> None:

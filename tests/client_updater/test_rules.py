@@ -450,3 +450,45 @@ def test_a_stopped_rollout_ends_an_attempt_that_has_changed_nothing(
     site.poll()
     assert plane.phases("1.0") == ["downloading", "failed"]
     assert list((site.folder / "journal").iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["prxy = 'http://x'", "ca_file = '/nowhere.pem'", "not TOML"])
+def test_a_mistake_in_the_agents_settings_holds_the_site_and_nothing_else(
+    site: SimulatedSite, repository: SimulatedRepository, plane: ControlPlane, text: str
+) -> None:
+    _offer(repository, "1.0")
+    (site.folder / "agent.toml").write_text(text)
+    last = site.poll()
+    assert (site.current(), last.problem) == (None, "policy_invalid")
+    assert "agent.toml" in plane.check_ins[-1].detail
+    (site.folder / "agent.toml").write_text("tries = 2\n")
+    site.poll()
+    assert site.current() == "1.0"
+
+
+def test_the_agents_settings_may_say_that_the_repository_has_moved(
+    site: SimulatedSite, repository: SimulatedRepository
+) -> None:
+    _offer(repository, "1.0")
+    with Web(repository.files) as mirror:
+        (site.folder / "agent.toml").write_text(
+            f'metadata_url = "{mirror.url}/metadata"\ntargets_url = "{mirror.url}/targets"\n'
+        )
+        site.poll()
+        assert mirror.asked(".tar.zst") != []
+    assert site.current() == "1.0"
+
+
+def test_a_damaged_report_does_not_end_the_agent(
+    site: SimulatedSite, repository: SimulatedRepository, plane: ControlPlane
+) -> None:
+    plane.down = True
+    _offer(repository, "1.0")
+    site.poll()
+    first, second, _ = sorted((site.folder / "outbox").glob("*.dsse"))
+    first.write_bytes(b"junk")
+    second.chmod(0o666)
+    plane.down = False
+    site.poll()
+    assert plane.phases() == ["confirmed"]
+    assert len(list((site.folder / "outbox/refused").iterdir())) == 2

@@ -1,27 +1,34 @@
 """Power loss without a power switch: record what the agent does to the disk, and lose parts of it.
 
-``Recorder`` takes the place of ``durable.disk`` and notes every call. ``crashed`` then builds the disk
-as it could look after a power loss behind any of the calls. What was synced is there; what was not is
-kept or lost as the crash model says:
+``Recorder`` takes the place of ``durable.disk`` and notes every call. ``Replay`` makes the calls
+again on a disk in memory, and ``crashed`` says how that disk could look after a power loss at this
+moment. What was synced is there; what was not is kept or lost as the crash model says:
 
-- ``DATA``: names are kept, unsynced contents are lost;
+- ``DATA``: names are kept, unsynced contents and modes are lost;
 - ``NAMES``: contents are kept, unsynced names are lost;
 - ``BOTH``: neither is kept;
-- a seed: each unsynced name change and the end of each unsynced content is kept or lost by chance.
+- by chance: each unsynced name change is kept or lost on its own, and of each unsynced content
+  there is nothing, a part, zeros of the right length, or all.
 
-The model is stricter than any journaling file system: nothing is durable until its own sync.
+The model is stricter than any journaling file system: nothing is durable before its own sync, and a
+rename between two folders may lose the one name before it gains the other.
 """
 
 import os
 import random
 import stat
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from client_updater import durable
+
+Image = tuple[Any, ...]
+"""A disk as it is found: ``("file", mode, bytes)``, ``("link", target)`` or
+``("folder", mode, ((name, image), ...))``. Two that are equal are the same disk."""
 
 
 class Loss(Enum):
@@ -38,13 +45,17 @@ class Node:
 
     kind: str
     mode: int = 0o600
-    data: bytearray = field(default_factory=bytearray)
-    synced_bytes: bytes = b""
+    data: bytes = b""
     target: str = ""
     names: dict[str, "Node"] = field(default_factory=dict)
+    synced_mode: int = 0
+    synced_data: bytes = b""
     synced_names: dict[str, "Node"] = field(default_factory=dict)
     pending: list[dict[str, "Node | None"]] = field(default_factory=list)
     """Name changes since the last sync, each kept or lost as one."""
+
+    def __post_init__(self) -> None:
+        self.synced_mode = self.mode  # it is made with this one
 
     def change(self, changes: dict[str, "Node | None"]) -> None:
         """Add and remove names in one step."""
@@ -53,7 +64,7 @@ class Node:
 
     def sync(self) -> None:
         """Make the content of a file, or the names in a folder, durable."""
-        self.synced_bytes = bytes(self.data)
+        self.synced_data, self.synced_mode = self.data, self.mode
         self.synced_names = dict(self.names)
         self.pending.clear()
 
@@ -68,7 +79,7 @@ def _apply(names: dict[str, Node], changes: dict[str, "Node | None"]) -> None:
 
 @dataclass(frozen=True)
 class Call:
-    """One recorded call: its name, the paths it touches, and what it writes."""
+    """One recorded call: its name, the path it touches, and what it does there."""
 
     name: str
     path: str
@@ -76,141 +87,174 @@ class Call:
     data: bytes = b""
     mode: int = 0
     offset: int = 0
+    at: int = 0
+    """When it was made: ``time.monotonic_ns``, just before."""
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.path}" + (f" to {self.other}" if self.other else "")
+
+    @property
+    def forgotten(self) -> "Call":
+        """The call that was not made after all; it keeps its place in the row."""
+        return Call("nothing", self.path, at=self.at)
 
 
 class Recorder(durable.Disk):
-    """Does every call for real and notes it, with absolute paths below ``root``."""
+    """Does every call (but for syncing) for real and notes it, with paths relative to ``root``.
 
-    def __init__(self, root: Path, *, without_fsync: int = -1) -> None:
+    Args:
+        root: only calls below it are noted.
+        strangers: folders below it in which somebody writes who knows nothing of ``durable``, such
+            as python-tuf's cache; a file that is new or another one is noted, never synced.
+    """
+
+    def __init__(self, root: Path, strangers: Sequence[str] = ()) -> None:
         self.root = root.resolve()
         self.calls: list[Call] = []
-        self.fsyncs = 0
-        self._without = without_fsync
+        self._strangers = [self.root / name for name in strangers]
+        self._known = self._strange_files()
 
-    def _note(self, name: str, path: str, **more: Any) -> None:
+    def install(self) -> None:
+        """Take the disk's place in this process."""
+        durable.disk = self
+
+    def _strange_files(self) -> dict[Path, tuple[int, int]]:
+        found = {}
+        for folder in self._strangers:
+            for path in folder.glob("*.json"):
+                status = path.lstat()
+                found[path] = (status.st_ino, status.st_mtime_ns)
+        return found
+
+    def _note_strangers(self) -> None:
+        found = self._strange_files()
+        for path, status in found.items():
+            if self._known.get(path) != status:
+                data = path.read_bytes()
+                self.calls.append(
+                    Call("replace", self._below(path), data=data, at=time.monotonic_ns())
+                )
+        self._known = found
+
+    def _begin(self) -> int:
+        self._note_strangers()
+        return time.monotonic_ns()
+
+    def _note(self, at: int, name: str, path: str, **more: Any) -> None:
         if Path(path).is_relative_to(self.root):
-            relative = {k: self._below(v) if k == "other" else v for k, v in more.items()}
-            self.calls.append(Call(name, self._below(path), **relative))
+            self.calls.append(Call(name, self._below(path), at=at, **more))
 
-    def _below(self, path: str) -> str:
+    def _below(self, path: str | Path) -> str:
         return str(Path(path).relative_to(self.root))
 
     def open(self, path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
         """As ``os.open``."""
-        whole = _whole(path, dir_fd)
+        at, whole = self._begin(), _whole(path, dir_fd)
         new = bool(flags & os.O_CREAT) and not os.path.lexists(whole)
         fd = os.open(path, flags, mode, dir_fd=dir_fd)
         if new:
-            self._note("create", whole, mode=stat.S_IMODE(os.fstat(fd).st_mode))
+            self._note(at, "create", whole, mode=stat.S_IMODE(os.fstat(fd).st_mode))
         return fd
 
     def write(self, fd: int, data: Any) -> int:
-        """As ``os.write``."""
-        path, offset = _of(fd), os.fstat(fd).st_size
+        """As ``os.write``; the agent only ever writes at the end of a file."""
+        at, path, offset = self._begin(), _of(fd), os.fstat(fd).st_size
         done = os.write(fd, data)
-        self._note("write", path, data=bytes(data[:done]), offset=offset)
+        self._note(at, "write", path, data=bytes(data[:done]), offset=offset)
         return done
 
     def truncate(self, fd: int, length: int) -> None:
         """As ``os.ftruncate``."""
+        at = self._begin()
         os.ftruncate(fd, length)
-        self._note("truncate", _of(fd), offset=length)
+        self._note(at, "truncate", _of(fd), offset=length)
 
     def chmod(self, fd: int, mode: int) -> None:
         """As ``os.fchmod``."""
+        at = self._begin()
         os.fchmod(fd, mode)
-        self._note("chmod", _of(fd), mode=mode)
+        self._note(at, "chmod", _of(fd), mode=mode)
 
     def fsync(self, fd: int) -> None:
-        """As ``os.fsync``, unless it is the one that a mutant of the agent forgot."""
-        self.fsyncs += 1
-        if self.fsyncs - 1 != self._without:
-            self._note("fsync", _of(fd))
+        """Noted only: the disk of a recording does not lose power."""
+        self._note(self._begin(), "fsync", _of(fd))
 
     def rename(self, old: Any, new: Any) -> None:
         """As ``os.rename``."""
+        at = self._begin()
         os.rename(old, new)
-        self._note("rename", str(old), other=str(new))
+        self._note(at, "rename", str(old), other=self._below(new))
 
     def symlink(self, target: str, path: Any) -> None:
         """As ``os.symlink``."""
+        at = self._begin()
         os.symlink(target, path)
-        self._note("symlink", str(path), data=target.encode())
+        self._note(at, "symlink", str(path), other=target)
 
     def mkdir(self, path: Any, mode: int = 0o777, *, dir_fd: int | None = None) -> None:
         """As ``os.mkdir``."""
+        at, whole = self._begin(), _whole(path, dir_fd)
         os.mkdir(path, mode, dir_fd=dir_fd)
-        self._note("mkdir", _whole(path, dir_fd), mode=mode)
+        self._note(at, "mkdir", whole, mode=stat.S_IMODE(os.lstat(whole).st_mode))
 
     def unlink(self, path: Any, *, dir_fd: int | None = None) -> None:
         """As ``os.unlink``."""
+        at, whole = self._begin(), _whole(path, dir_fd)
         os.unlink(path, dir_fd=dir_fd)
-        self._note("unlink", _whole(path, dir_fd))
+        self._note(at, "unlink", whole)
 
     def rmdir(self, path: Any, *, dir_fd: int | None = None) -> None:
         """As ``os.rmdir``."""
+        at, whole = self._begin(), _whole(path, dir_fd)
         os.rmdir(path, dir_fd=dir_fd)
-        self._note("unlink", _whole(path, dir_fd))
+        self._note(at, "unlink", whole)
+
+
+_UNKNOWN = {name for name in vars(durable.Disk) if not name.startswith("_")} - set(vars(Recorder))
+assert not _UNKNOWN, f"the recorder does not know {_UNKNOWN}: they would not be replayed"
 
 
 def _of(fd: int) -> str:
-    return os.readlink(f"/proc/self/fd/{fd}").removesuffix(" (deleted)")
+    path = os.readlink(f"/proc/self/fd/{fd}")
+    assert not path.endswith(" (deleted)"), f"{path}: what has no name any more cannot be replayed"
+    return path
 
 
 def _whole(path: Any, dir_fd: int | None) -> str:
     return str(Path(_of(dir_fd), path)) if dir_fd is not None else os.path.abspath(path)
 
 
-def read_disk(root: Path) -> Node:
+def read_disk(path: Path) -> Node:
     """The disk before the recording: everything on it is durable."""
-    top = _read(root)
-    return top
-
-
-def _read(path: Path) -> Node:
     found = path.lstat()
     if stat.S_ISLNK(found.st_mode):
         return Node("link", target=os.readlink(path))
     if stat.S_ISDIR(found.st_mode):
         node = Node("folder", stat.S_IMODE(found.st_mode))
-        node.names = {child.name: _read(child) for child in path.iterdir()}
+        node.names = {child.name: read_disk(child) for child in path.iterdir()}
     else:
-        node = Node("file", stat.S_IMODE(found.st_mode), bytearray(path.read_bytes()))
+        node = Node("file", stat.S_IMODE(found.st_mode), path.read_bytes())
     node.sync()
     return node
 
 
+@dataclass
 class Replay:
     """The disk as the calls change it, one after another."""
 
-    def __init__(self, top: Node) -> None:
-        self.top = top
-        self._gone: dict[str, Node] = {}
+    top: Node
 
     def play(self, call: Call) -> None:
         """Make one recorded call."""
         parent, name = self._parent(call.path)
-        if call.name in ("create", "mkdir", "symlink"):
-            kind = {"create": "file", "mkdir": "folder", "symlink": "link"}[call.name]
-            parent.change({name: Node(kind, call.mode, target=call.data.decode("utf-8"))})
+        if call.name in ("create", "mkdir", "symlink", "replace"):
+            parent.change({name: _made(call)})
         elif call.name == "unlink":
-            self._gone[call.path] = parent.names[name]
             parent.change({name: None})
         elif call.name == "rename":
             self._rename(parent, name, call.other)
-        else:
-            self._content(call)
-
-    def _content(self, call: Call) -> None:
-        node = self._find(call.path)
-        if call.name == "write":
-            node.data[call.offset :] = call.data
-        elif call.name == "truncate":
-            del node.data[call.offset :]
-        elif call.name == "chmod":
-            node.mode = call.mode
-        elif call.name == "fsync":
-            node.sync()
+        elif call.name != "nothing":
+            _change_content(self._find(call.path), call)
 
     def _rename(self, parent: Node, name: str, other: str) -> None:
         node = parent.names[name]
@@ -224,63 +268,99 @@ class Replay:
     def _find(self, path: str) -> Node:
         node = self.top
         for part in Path(path).parts:
-            if part not in node.names:
-                return self._gone[path]
             node = node.names[part]
         return node
 
     def _parent(self, path: str) -> tuple[Node, str]:
         whole = Path(path)
-        return self._find(str(whole.parent)) if whole.parent.parts else self.top, whole.name
+        return self._find(str(whole.parent)), whole.name
 
 
-def crashed(node: Node, loss: "Loss | random.Random", into: Path) -> None:
-    """Write the disk as it looks after the power loss."""
-    keep_name, keep_data = _rules(loss)
-    _write(node, into, keep_name, keep_data)
+def _made(call: Call) -> Node:
+    if call.name == "mkdir":
+        return Node("folder", call.mode)
+    if call.name == "symlink":
+        return Node("link", target=call.other)
+    return Node("file", call.mode or 0o600, call.data)
 
 
-def _rules(
-    loss: "Loss | random.Random",
-) -> tuple[Callable[[], bool], Callable[[bytes, bytes], bytes]]:
-    if isinstance(loss, random.Random):
-        return lambda: loss.random() < 0.5, lambda synced, now: _cut(synced, now, loss)
-    names, data = loss is Loss.DATA, loss is Loss.NAMES
-    return lambda: names, lambda synced, now: now if data else synced
-
-
-def _cut(synced: bytes, now: bytes, chance: random.Random) -> bytes:
-    """The new content up to some byte, or what was synced."""
-    if synced == now or chance.random() < 0.3:
-        return synced
-    return now[: chance.randint(0, len(now))]
-
-
-def _write(
-    node: Node,
-    path: Path,
-    keep_name: Callable[[], bool],
-    keep_data: Callable[[bytes, bytes], bytes],
-) -> None:
-    if node.kind == "link":
-        path.symlink_to(node.target)
-    elif node.kind == "file":
-        path.write_bytes(keep_data(node.synced_bytes, bytes(node.data)))
-        path.chmod(node.mode)
+def _change_content(node: Node, call: Call) -> None:
+    if call.name == "write":
+        node.data = node.data[: call.offset] + call.data
+    elif call.name == "truncate":
+        node.data = node.data[: call.offset]
+    elif call.name == "chmod":
+        node.mode = call.mode
     else:
-        path.mkdir(mode=node.mode)
-        names = dict(node.synced_names)
-        for changes in node.pending:
-            if keep_name():
-                _apply(names, changes)
-        for name, child in names.items():
-            _write(child, path / name, keep_name, keep_data)
+        assert call.name == "fsync", call
+        node.sync()
 
 
-def play_all(top: Node, calls: Sequence[Call], visit: Callable[[int, Node], None]) -> None:
-    """Show ``visit`` the disk before the first call and behind each of them."""
-    replay = Replay(top)
-    visit(0, replay.top)
+def crashed(top: Node, loss: Loss | random.Random) -> Image:
+    """The disk as it is found after a power loss at this moment."""
+    if isinstance(loss, random.Random):
+        chance = loss
+        return _left(top, lambda: chance.random() < 0.5, lambda node: _by_chance(node, chance))
+    keep = loss is Loss.NAMES
+    return _left(top, lambda: loss is Loss.DATA, lambda node: _now(node) if keep else _synced(node))
+
+
+def _left(
+    node: Node, keep_name: Callable[[], bool], content: Callable[[Node], tuple[int, bytes]]
+) -> Image:
+    if node.kind == "link":
+        return ("link", node.target)
+    if node.kind == "file":
+        return ("file", *content(node))
+    names = dict(node.synced_names)
+    for changes in node.pending:
+        if keep_name():
+            _apply(names, changes)
+    found = ((name, _left(child, keep_name, content)) for name, child in sorted(names.items()))
+    return ("folder", node.mode, tuple(found))
+
+
+def _now(node: Node) -> tuple[int, bytes]:
+    return node.mode, node.data
+
+
+def _synced(node: Node) -> tuple[int, bytes]:
+    return node.synced_mode, node.synced_data
+
+
+def _by_chance(node: Node, chance: random.Random) -> tuple[int, bytes]:
+    """What may be left of a file: old, cut off, full of zeros, or new."""
+    if _now(node) == _synced(node):
+        return _now(node)
+    cut = node.data[: chance.randint(0, len(node.data))]
+    data = chance.choice([node.synced_data, cut, bytes(len(node.data)), node.data])
+    return chance.choice([node.mode, node.synced_mode]), data
+
+
+def write_image(image: Image, path: Path) -> None:
+    """Make the disk at a path where nothing is yet."""
+    kind, *rest = image
+    if kind == "link":
+        path.symlink_to(rest[0])
+    elif kind == "file":
+        path.write_bytes(rest[1])
+        path.chmod(rest[0])
+    else:
+        path.mkdir()
+        for name, child in rest[1]:
+            write_image(child, path / name)
+        path.chmod(rest[0])
+
+
+def part(image: Image, name: str) -> Image | None:
+    """The image of one entry of a folder."""
+    return next((child for found, child in image[2] if found == name), None)
+
+
+def moments(top: Path, calls: Sequence[Call]) -> Iterator[tuple[int, Node]]:
+    """The disk at ``top`` before the first call and behind each of them."""
+    replay = Replay(read_disk(top))
+    yield 0, replay.top
     for number, call in enumerate(calls, 1):
         replay.play(call)
-        visit(number, replay.top)
+        yield number, replay.top

@@ -12,15 +12,14 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
 from pathlib import Path
 
 import client_updater.agent
 from client_updater import processes, programs
-from client_updater.agent import Agent, system_clock
-from client_updater.errors import AgentError, Rollback
+from client_updater.agent import system_clock
 from client_updater.poll import poll
 from client_updater.status import LastPoll
 from manifests.install_report import InstallReport
@@ -81,6 +80,13 @@ class Heard:
     reports: dict[tuple[str, int], bytes]
     received: list[InstallReport]
 
+    def first(self, reports: int) -> "Heard":
+        """What it had heard when only so many reports had come."""
+        received = self.received[:reports]
+        numbers = {report.sequence for report in received}
+        known = {key: body for key, body in self.reports.items() if key[1] in numbers}
+        return Heard(known, received)
+
 
 @dataclass
 class Bench:
@@ -101,12 +107,9 @@ class Bench:
         """The site's control plane."""
         return self.site.plane
 
-    def heard(self, reports: int | None = None) -> Heard:
-        """What the control plane knows; of the first so many reports."""
-        received = self.plane.received[:reports]
-        numbers = {report.sequence for report in received}
-        known = {key: body for key, body in self.plane.reports.items() if key[1] in numbers}
-        return Heard(known, received)
+    def heard(self) -> Heard:
+        """What the control plane knows now."""
+        return Heard(dict(self.plane.reports), list(self.plane.received))
 
     def fresh(self, heard: Heard | None = None) -> None:
         """No program runs, the control plane is as it was; the disk is empty."""
@@ -126,10 +129,6 @@ class Bench:
     def settle(self, *, boot: str = "", later: timedelta = timedelta()) -> Ending:
         """Poll with fresh agents until nothing is left to do, in a process of its own."""
         return in_child(lambda: settle(self.site, boot, later))
-
-    def accepts_yesterday(self) -> Ending:
-        """Whether an agent on this disk takes the repository of before 2.0 for today's."""
-        return in_child(lambda: _accepts(self.site))
 
 
 def settle(site: SimulatedSite, boot: str = "", later: timedelta = timedelta()) -> Settled:
@@ -158,19 +157,6 @@ def is_settled(site: SimulatedSite, last: LastPoll) -> bool:
     return not (waiting or installs or last.problem or last.server_problem)
 
 
-def _accepts(site: SimulatedSite) -> str:
-    agent: Agent = site.agent()
-    url = f"{site.web.url}/old"
-    agent = replace(agent, urls=(agent.urls[0], f"{url}/metadata", f"{url}/targets"))
-    try:
-        agent.trusted().refresh()
-    except Rollback:
-        return ""
-    except AgentError as error:
-        return f"it says {error.code}: {error}"
-    return "it believes it"
-
-
 def new_boot() -> str:
     """The name of another boot."""
     return str(uuid.uuid4())
@@ -191,6 +177,8 @@ def bench(story: Story) -> Iterator[Bench]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=shelf)))
         web = stack.enter_context(Web(file))
         plane = stack.enter_context(ControlPlane())
+        for server in (web, plane):  # a killed client is no news to print a traceback for
+            vars(server._server)["handle_error"] = lambda *_: None
         site = SimulatedSite(folder / "state", repository, web, plane)
         adopt_orphans()
         stack.callback(end_children)

@@ -1,4 +1,4 @@
-"""What must be true of a site after all that was done to it: each broken promise is one sentence."""
+"""What must be true of a site after all that was done to it; a broken promise is one sentence."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -26,6 +26,10 @@ class Expected:
     """Attempts that were seen in the journal: each has a final report."""
     finals: Collection[Phase] = FINAL
     """How the attempts at 2.0 may end."""
+    repeated: Collection[Phase] = ()
+    """Phases that an attempt may honestly come to twice, such as a download that was lost."""
+    kept_in_downloads: int = 0
+    """Files of one download that may come back after they were removed, to stay for a week."""
 
 
 def judge(bench: Bench, ending: Ending, expected: Expected) -> list[str]:
@@ -38,7 +42,7 @@ def judge(bench: Bench, ending: Ending, expected: Expected) -> list[str]:
     return [
         *_runs(bench, expected),
         *_reports(bench, expected),
-        *_leftovers(bench.site.folder),
+        *_leftovers(bench.site.folder, expected.kept_in_downloads),
     ]
 
 
@@ -90,7 +94,7 @@ def _reports(bench: Bench, expected: Expected) -> Iterator[str]:
             yield f"attempt {attempt} has the reports {_names(reports)}"
         elif reports[-1].version == NEW and ends[0] not in expected.finals:
             yield f"attempt {attempt} at {NEW} ended as {ends[0]}: {reports[-1].detail}"
-        if max(phases.values(), default=0) > 1:
+        if any(times > 1 and phase not in expected.repeated for phase, times in phases.items()):
             yield f"attempt {attempt} reported twice: {_names(reports)}"
     yield from _outbox(bench.site.folder / "outbox", len(numbers))
 
@@ -108,10 +112,10 @@ def _outbox(outbox: Path, newest: int) -> Iterator[str]:
         yield f"{acknowledged} is acknowledged of {newest} reports"
 
 
-def _leftovers(state: Path) -> Iterator[str]:
-    for name in ("staging", "downloads", "journal"):
+def _leftovers(state: Path, kept_in_downloads: int) -> Iterator[str]:
+    for name, most in {"staging": 0, "journal": 0, "downloads": kept_in_downloads}.items():
         left = [path.name for path in (state / name).iterdir() if not path.name.startswith(".")]
-        if left:
+        if len(left) > most:
             yield f"{name} still holds {left}"
     unfinished = [str(path.relative_to(state)) for path in state.rglob(".*.new")]
     if len(unfinished) > MOST_UNFINISHED_FILES:

@@ -22,6 +22,10 @@ class Share:
         """Whether this try is its own."""
         return index % self.of == self.number
 
+    def takes_part(self, index: int, count: int) -> bool:
+        """The same for tries that are dealt out in one piece each, of ``count`` in all."""
+        return index * self.of // count == self.number
+
 
 @dataclass
 class Tally:

@@ -1,0 +1,100 @@
+"""The patch coder's side of a delta: unpacked releases in, one file of patches out.
+
+The only module of the server that imports hdiffpatch. Memory is bounded by a batch, whatever the
+releases' size.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import hdiffpatch
+import zstandard
+
+from distribution.errors import Unavailable
+from manifests.delta import MAGIC, MAX_PATCH_BYTES, Stretch, batches, framed
+from manifests.file_list import FileList, tar_header, tar_padding
+
+COPY_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """A release's uncompressed tar on the disk; where each file lies in it follows from the list."""
+
+    tar: Path
+    files: FileList
+
+    @classmethod
+    def write(cls, compressed: Iterable[bytes], files: FileList, tar: Path) -> "Unpacked":
+        """Decompress an artifact that was verified by whoever made it.
+
+        Raises:
+            Unavailable: it cannot be decompressed, or is longer than its list.
+        """
+        room = _offsets(files)[1] + COPY_BYTES
+        decompressor = zstandard.ZstdDecompressor().decompressobj()
+        with tar.open("wb") as file:
+            for piece in compressed:
+                try:
+                    file.write(decompressor.decompress(piece))
+                except zstandard.ZstdError as error:
+                    raise Unavailable(f"{tar.name} cannot be decompressed: {error}") from error
+                if file.tell() > room:
+                    raise Unavailable(f"{tar.name} is longer than its list of files")
+        return cls(tar, files)
+
+    def reader(self) -> "Reader":
+        """Something to read parts of files from."""
+        return Reader(self.tar, _offsets(self.files)[0])
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads parts of a release's files out of its tar."""
+
+    tar: Path
+    offsets: dict[str, int]
+
+    def joined(self, stretches: Sequence[Stretch]) -> bytes:
+        """The bytes of these stretches, one after the other."""
+        with self.tar.open("rb") as file:
+            return b"".join(self._pieces(file.fileno(), stretches))
+
+    def _pieces(self, fd: int, stretches: Sequence[Stretch]) -> Iterator[bytes]:
+        for stretch in stretches:
+            offset = self.offsets[stretch.path] + stretch.offset_bytes
+            yield os.pread(fd, stretch.size_bytes, offset)
+
+
+def write_delta(old: Unpacked, new: Unpacked, out: Path) -> None:
+    """Write the delta that leads a site from the release ``old`` to ``new``.
+
+    Raises:
+        Unavailable: the coder gives up, or a patch is of no use.
+    """
+    coder = hdiffpatch.Lzma2Config.best_compression()
+    before, after = old.reader(), new.reader()
+    with out.open("wb") as file:
+        file.write(MAGIC)
+        for batch in batches(old.files, new.files):
+            try:
+                patch = hdiffpatch.diff(
+                    before.joined(batch.old), after.joined(batch.new), coder, validate=False
+                )
+            except (hdiffpatch.HDiffPatchError, MemoryError) as error:
+                raise Unavailable(f"the patch coder gave up: {error}") from error
+            if len(patch) > MAX_PATCH_BYTES:
+                raise Unavailable("a patch is longer than what it makes")
+            file.write(framed(patch))
+
+
+def _offsets(files: FileList) -> tuple[dict[str, int], int]:
+    """Where each file's content begins in the tar, and where the last one ends."""
+    offsets, position = {}, 0
+    for entry in files:
+        position += len(tar_header(entry))
+        offsets[entry.path] = position
+        position += entry.size_bytes + len(tar_padding(entry))
+    return offsets, position

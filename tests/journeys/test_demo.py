@@ -1,0 +1,35 @@
+"""``make demo`` tells its whole story, on real processes and a real program."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def _demo(folder: Path) -> dict[str, Any]:
+    subprocess.run([sys.executable, "-m", "infra.demo.packages"], check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "infra.demo", "--folder", str(folder)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    summary: dict[str, Any] = json.loads((folder / "summary.json").read_text())
+    return summary
+
+
+def test_the_demo_ends_with_every_failure_explained(tmp_path: Path) -> None:
+    summary = _demo(tmp_path)
+    everybody = {"confirmed": 12, "reverted": 0, "never_offered": 0}
+    releases = summary["releases"]
+    assert releases["A"] == releases["B"] == releases["hotfix"] == everybody
+    assert releases["C"]["confirmed"] == 0
+    assert releases["C"]["reverted"] >= 2
+    assert releases["C"]["reverted"] + releases["C"]["never_offered"] == 12
+    assert summary["stop_rule_paused_c"] is True
+    assert summary["tickets_by_tier"]["L3"] >= 1
+    assert summary["receipts_stored"] > 0
+    assert summary["failures_unexplained"] == 0
