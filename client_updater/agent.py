@@ -4,9 +4,11 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
+from client_updater.confirmation import Confirmation
 from client_updater.downloads import Downloads
-from client_updater.errors import NotEnrolled, PolicyInvalid, Refused
+from client_updater.errors import NotEnrolled, PolicyInvalid, Refused, Unhealthy
 from client_updater.fetcher import Fetcher, never
 from client_updater.findings import Findings
 from client_updater.floor import Floor, FloorFile
@@ -14,7 +16,9 @@ from client_updater.health import Pause
 from client_updater.identity import KEY_FILE, load_key
 from client_updater.installation import Installer
 from client_updater.journal import Attempt, Journal, Step
+from client_updater.ourselves import Ourselves, started_from
 from client_updater.outbox import Outbox
+from client_updater.placing import Placing
 from client_updater.preparation import Preparation
 from client_updater.processes import boot_id
 from client_updater.products import Products
@@ -26,7 +30,6 @@ from client_updater.settings import AgentSettings, Enrolment, last_policy, read_
 from client_updater.slots import Slots
 from client_updater.state import StateFolder
 from client_updater.trusted import Place, Trusted, pinned_root
-from manifests.failures import FailureCode
 from manifests.site import SitePolicy
 from manifests.target_paths import Lane, rollouts_role
 
@@ -48,6 +51,8 @@ class Agent:
     services: Services
     pause: Pause
     clock: Callable[[], datetime]
+    dpkg_root: Path | None = None
+    """Another system than this one for Debian packages."""
     settings_problem: PolicyInvalid | None = None
     """A mistake in ``agent.toml``: the agent works with the defaults and installs nothing."""
     downloads: Downloads = field(init=False)
@@ -91,6 +96,15 @@ class Agent:
     def installer(self, policy: SitePolicy, trusted: Trusted | None = None) -> Installer:
         """What carries attempts out, with the policy as it is now."""
         platform = self.enrolment.profile.platform
+        confirmation = Confirmation(
+            slots=self.slots,
+            journal=self.journal,
+            services=self.services,
+            ourselves=self.ourselves,
+            clock=self.clock,
+            pause=self.pause,
+            boot_id=self.reporter.boot_id,
+        )
         return Installer(
             slots=self.slots,
             journal=self.journal,
@@ -99,10 +113,16 @@ class Agent:
             services=self.services,
             reporter=self.reporter,
             preparation=Preparation(self.slots, self.downloads, self.journal, platform, trusted),
+            placing=Placing(self.services.programs, self.state / "snapshots", self.dpkg_root),
+            confirmation=confirmation,
             clock=self.clock,
-            pause=self.pause,
             policy=policy,
         )
+
+    @property
+    def ourselves(self) -> Ourselves:
+        """The agent as one of its own products."""
+        return Ourselves(self.slots, self.state / "launcher", started_from())
 
     def go_on(self, installer: Installer) -> None:
         """Finish what a crash or an order to stop has interrupted, unless nothing was changed yet.
@@ -126,7 +146,8 @@ class Agent:
             AgentError: it does not start.
         """
         version = self.slots.current(product)
-        if version is None:
+        attempt = self.journal.read(product)
+        if version is None or (attempt is not None and attempt.step is Step.RESTART):
             return False
         installed = installer.installed(product, version)
         if self.services.is_up(installed):
@@ -138,34 +159,43 @@ class Agent:
     def revert(self, product: str) -> Attempt:
         """Go back to the version that ran before, because a person says so.
 
+        A version that is not confirmed yet takes the data that it changed back with it.
+
         Raises:
             Refused: there is none.
             AgentError: it cannot be done now; the next poll goes on with it.
         """
+        why = Unhealthy("the site's administrator asked for it")
+        installer = self.installer(last_policy(self.state))
+        self.go_on(installer)
+        unfinished = self.journal.read(product)
+        if unfinished is not None and unfinished.step.may_be_undone:
+            installer.proceed(installer.enter(unfinished.failed(why)))
+            return unfinished
+        confirmed = self._confirmed(product)
+        if unfinished is not None:
+            installer.abandon(unfinished, "the administrator goes back to an earlier version")
+        installer.proceed(installer.enter(confirmed.failed(why)))
+        return confirmed
+
+    def _confirmed(self, product: str) -> Attempt:
+        """The current version, as an attempt that can be reverted."""
         version, before = self.slots.current(product), self.slots.previous(product)
         if version is None or before is None or before == version:
             raise Refused(
                 f"{product} has no earlier version here to go back to",
                 hint="'hsp-updater status' shows what is installed",
             )
-        installer = self.installer(last_policy(self.state))
-        self.go_on(installer)
-        unfinished = self.journal.read(product)
-        if unfinished is not None:
-            installer.abandon(unfinished, "the administrator goes back to an earlier version")
-        attempt = Attempt(
+        return Attempt(
             attempt_id=f"revert-{self.reporter.next_sequence()}",
             product=product,
             release=str(self.slots.release(product, version).path),
             version=version,
             from_version=before,
-            step=Step.REVERT,
+            step=Step.CONFIRM,
             started_at=self.clock(),
-            code=FailureCode.UNHEALTHY,
-            detail="the site's administrator asked for it",
+            placings=1,
         )
-        installer.proceed(installer.enter(attempt))
-        return attempt
 
     def rearm_trust(self) -> None:
         """Begin a new trust floor, in place of one that was lost: a person vouches for it.
@@ -227,6 +257,7 @@ def open_agent(
         services=Services(Programs(state / "run", state / "logs", boot)),
         pause=pause,
         clock=clock,
+        dpkg_root=Path(settings.dpkg_root) if settings.dpkg_root else None,
         settings_problem=problem,
     )
 

@@ -6,7 +6,7 @@ hold still, an older version than was ever confirmed here, or a pause after a fa
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from packaging.version import Version
 
@@ -14,9 +14,22 @@ from client_updater.errors import AgentError
 from client_updater.floor import FloorFile
 from client_updater.offers import Offers
 from client_updater.products import Products
-from manifests.decision import ADMINISTRATOR, OPERATOR, Decision, Install, Stay, choose
+from manifests.decision import (
+    ADMINISTRATOR,
+    OPERATOR,
+    Decision,
+    Install,
+    Stay,
+    Wait,
+    choose,
+    decide,
+    window_open,
+)
 from manifests.release import Release
 from manifests.site import Site, SitePolicy, SiteProfile
+
+EARLY = timedelta(hours=24)
+"""So long before a window opens may its downloads begin; what comes later may overtake them."""
 
 
 @dataclass
@@ -65,6 +78,23 @@ class Chooser:
         """
         decision = self.decide(offers)
         return isinstance(decision, Install) and decision.release == release
+
+    def early(self, offers: Offers, decision: Decision | None) -> Release | None:
+        """What may be downloaded already: nothing but the site's window is between.
+
+        Raises:
+            TrustLost: the floor is gone.
+        """
+        if not (isinstance(decision, Wait) and decision.gate == window_open.__name__):
+            return None
+        site, now, plan = self.site(offers.product), self.clock(), offers.plan
+        if plan is None or decision.until is None or decision.until - now > EARLY or self._held():
+            return None
+        waiting = (r for r in offers.releases if decide(r, plan, site, now) == decision)
+        release = max(waiting, key=lambda r: r.version, default=None)
+        if release is None or self._paused(Install(release, None), now):
+            return None
+        return release
 
     def _held(self) -> Stay | None:
         if self.hold is not None:

@@ -23,7 +23,7 @@ def data_folders(manifest: ReleaseManifest, policy: SitePolicy, values: Values) 
             raise Incompatible(
                 f"{manifest.product} {manifest.version} changes data in {text}, "
                 "and this site's policy does not allow that",
-                hint=f'if it may: add "{text}" to {manifest.product} in [data_folders] of site.toml',
+                hint=f'allow it under [data_folders] in site.toml: {manifest.product} = ["{text}"]',
             )
         if not any(path.is_relative_to(folder) for folder in found):
             found.append(path)

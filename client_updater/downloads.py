@@ -7,7 +7,7 @@ joins two different objects.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from client_updater import durable
 from client_updater.errors import ArtifactMismatch, DownloadFailed, StateUnusable, Unreachable
 from client_updater.fetcher import Fetcher, Transfer, refusal
 from client_updater.state import read_private
+from client_updater.throttle import throttled
 from client_updater.trusted import Target
 
 _MAX_TAG_BYTES = 1024
@@ -45,14 +46,14 @@ class Part:
         """The hash of all bytes so far."""
         return self._hash.hexdigest()
 
-    def receive(self, transfer: Transfer, arrived: Progress) -> None:
+    def receive(self, chunks: Iterator[bytes], arrived: Progress) -> None:
         """Write the body of an answer to the end of the file.
 
         Raises:
             ArtifactMismatch: it goes on after the declared length; nothing beyond was written.
         """
         with durable.append(self.path) as file:
-            for chunk in transfer.chunks:
+            for chunk in chunks:
                 arrived(len(chunk))
                 if self.size + len(chunk) > self._most_bytes:
                     raise ArtifactMismatch(
@@ -145,7 +146,8 @@ class Downloads:
                 self._keep_tag(target, transfer.headers.get("etag", ""))
             else:
                 self._check_rest(target, part, transfer)
-            part.receive(transfer, arrived)
+            limit = self.fetcher.download_bytes_per_second
+            part.receive(throttled(transfer.chunks, limit, self.fetcher.stopping), arrived)
         if part.size < target.length:
             raise Unreachable(f"{target.url} ended after {part.size} of {target.length} bytes")
 

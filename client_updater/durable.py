@@ -19,7 +19,6 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import NoReturn, Self
 
 from client_updater.errors import InstallFailed, disk_trouble
@@ -52,7 +51,7 @@ class Disk:
 
     @staticmethod
     def clone(fd: int, source: int) -> None:
-        """Share the content of ``source``, where the file system can. Source: ioctl_ficlone(2)."""
+        """Share what ``source`` holds, where the file system can. Source: ioctl_ficlone(2)."""
         fcntl.ioctl(fd, _FICLONE, source)
 
 
@@ -73,7 +72,7 @@ class Sink:
                 rest = rest[disk.write(self._fd, rest) :]
 
     def fileno(self) -> int:
-        """Its descriptor, to read what was written or to change what is said of it."""
+        """Its descriptor, for ``disk``."""
         return self._fd
 
     def sync(self) -> None:
@@ -89,12 +88,7 @@ class Sink:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         with _doing(f"close {self._name}"):
             os.close(self._fd)
 

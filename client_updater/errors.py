@@ -146,6 +146,12 @@ class DiskError(InstallFailed):
     exit_status = EXIT_IO
 
 
+INSTALLERS_ERRORS: dict[FailureCode, type[InstallFailed]] = {
+    error.code: error for error in (InstallFailed, Incompatible, DiskFull, DiskError)
+}
+"""What an installer's exit status may amount to."""
+
+
 class Interrupted(InstallFailed):
     """An attempt was given up before anything was changed."""
 

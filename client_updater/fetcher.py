@@ -69,6 +69,8 @@ class Fetcher(FetcherInterface):
     stopping: Callable[[], bool] = never
     skews: dict[str, timedelta] = field(default_factory=dict)
     """Per host, how far its clock is ahead of ours; the agent empties it before each poll."""
+    download_bytes_per_second: int | None = None
+    """The limit of the site's policy; each poll reads it anew."""
 
     def __post_init__(self) -> None:
         self._pool = _pool(self.settings)

@@ -9,23 +9,30 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from client_updater import health
-from client_updater.errors import AgentError, InstallFailed, Interrupted, StartFailed, Unreachable
+from client_updater.confirmation import Confirmation
+from client_updater.data_folders import data_folders
+from client_updater.errors import AgentError, InstallFailed, Interrupted, Unreachable
 from client_updater.floor import FloorFile
 from client_updater.journal import Attempt, Journal, Step
+from client_updater.placing import Placing
 from client_updater.preparation import Preparation
 from client_updater.products import Products
 from client_updater.reporting import Reporter
+from client_updater.restoring import restore
 from client_updater.running import Installed, Services
 from client_updater.slots import Slots
+from client_updater.snapshots import Snapshots
 from client_updater.values import values_for
+from client_updater.versions import Versions
 from manifests.failures import FailureCode
+from manifests.install import SlotInstall
 from manifests.install_report import Phase
 from manifests.release import Release
 from manifests.site import SitePolicy
+from manifests.target_paths import AGENT_PRODUCT
 
-MAX_STARTS = 3
-"""A version that was started so often without being confirmed is put back."""
+MAX_PLACINGS = 3
+"""An installer that was interrupted so often is not begun again."""
 
 
 def always() -> bool:
@@ -44,9 +51,30 @@ class Installer:
     services: Services
     reporter: Reporter
     preparation: Preparation
+    placing: Placing
+    confirmation: Confirmation
     clock: Callable[[], datetime]
-    pause: health.Pause
     policy: SitePolicy
+
+    @property
+    def versions(self) -> Versions:
+        """What is here, seen with the policy."""
+        return Versions(self.slots, self.policy)
+
+    def check_fit(self, release: Release) -> None:
+        """See, before anything is downloaded, that the site has and allows what it asks for.
+
+        Raises:
+            Incompatible: it does not.
+        """
+        product = release.path.product
+        values = values_for(release.manifest, self.policy)
+        data_folders(release.manifest, self.policy, values)
+        if product == AGENT_PRODUCT:
+            self.confirmation.ourselves.check(release.manifest)
+        self.placing.check(
+            release, self.versions.known(product, self.slots.current(product)), self.policy
+        )
 
     def begin(self, release: Release) -> Attempt:
         """Note a new attempt at a release, in place of one that it overtakes.
@@ -113,7 +141,9 @@ class Installer:
             Step.DOWNLOAD: self.preparation.download,
             Step.STAGE: self.preparation.stage,
             Step.ACTIVATE: self._activate,
+            Step.RESTART: self.confirmation.restart,
             Step.CONFIRM: self._confirm,
+            Step.SOAK: self._soak,
             Step.REVERT: self._revert,
             Step.KEEP: self._keep,
             Step.FAIL: self._fail,
@@ -131,67 +161,99 @@ class Installer:
         if waits and not self.preparation.has_stalled(attempt):
             raise error
         tail = self.services.programs.tail(attempt.product, attempt.version)
-        log_tail = tail if attempt.step in (Step.ACTIVATE, Step.CONFIRM) else attempt.log_tail
+        log_tail = tail if attempt.step.may_be_undone else attempt.log_tail
         return attempt.failed(error).model_copy(update={"log_tail": log_tail})
 
     def _enter_or_fail(self, attempt: Attempt, following: Attempt) -> Attempt:
         try:
             return self.enter(following)
         except AgentError as error:
-            if following.step not in (Step.STAGE, Step.ACTIVATE, Step.CONFIRM):
+            if not (following.step is Step.STAGE or following.step.may_be_undone):
                 raise
             return self.enter(attempt.failed(error))
 
     def _activate(self, attempt: Attempt) -> Attempt:
-        _, artifact = self.preparation.wanted(attempt)
-        self.slots.verify(attempt.product, attempt.version, artifact.files)
-        self.slots.activate(attempt.product, attempt.version)
-        self._stop(attempt.product, attempt.from_version)
+        product, version, before = attempt.product, attempt.version, attempt.from_version
+        release, artifact = self.preparation.wanted(attempt)
+        self.slots.verify(product, version, artifact.files)
+        installed = self.installed(product, version)
+        folders = data_folders(release.manifest, self.policy, installed.values)
+        snapshots = self._snapshots(product)
+        if folders and snapshots.read(attempt.attempt_id) is None:
+            snapshots.check_room(folders)
+        self._stop(product, before)
+        snapshots.take(attempt.attempt_id, folders)
+        if product == AGENT_PRODUCT:
+            self.confirmation.ourselves.prepare(before)
+        self.slots.activate(product, version)
+        attempt = self._put_in_place(attempt, installed)
+        if product == AGENT_PRODUCT or release.manifest.reboot_required:
+            boot_id = self.confirmation.boot_id
+            return attempt.at(Step.RESTART).model_copy(update={"boot_id": boot_id})
         return attempt.at(Step.CONFIRM)
 
-    def _confirm(self, attempt: Attempt) -> Attempt:
-        if self.slots.current(attempt.product) != attempt.version:
-            self.slots.activate(attempt.product, attempt.version)
-        installed = self.installed(attempt.product, attempt.version)
-        if attempt.starts == 0 or not self.services.is_up(installed):
-            attempt = self._start_once_more(attempt, installed)
-        self._check_health(installed)
-        return attempt.at(Step.KEEP)
-
-    def _start_once_more(self, attempt: Attempt, installed: Installed) -> Attempt:
-        if attempt.starts >= MAX_STARTS:
-            raise StartFailed(f"started {attempt.starts} times and never found healthy")
-        counted = attempt.model_copy(update={"starts": attempt.starts + 1})
-        self.journal.note(counted)  # before the start: what it starts may take us with it
-        self.services.start(installed)
+    def _put_in_place(self, attempt: Attempt, installed: Installed) -> Attempt:
+        if isinstance(installed.release.manifest.install, SlotInstall):
+            return attempt
+        if attempt.placings >= MAX_PLACINGS:
+            raise InstallFailed(f"its installer was begun {attempt.placings} times and never ended")
+        counted = attempt.model_copy(update={"placings": attempt.placings + 1})
+        self.journal.note(counted)  # before it begins: what was begun has to be undone
+        self.placing.put(
+            counted, installed, self.versions.known(attempt.product, attempt.from_version)
+        )
         return counted
 
-    def _check_health(self, installed: Installed) -> None:
-        def is_up() -> bool:
-            return self.services.is_up(installed)
+    def _confirm(self, attempt: Attempt) -> Attempt | None:
+        installed = self.installed(attempt.product, attempt.version)
+        return self.confirmation.confirm(attempt, installed)
 
-        health.check(health.Patient(installed, is_up, self.pause))
+    def _soak(self, attempt: Attempt) -> Attempt | None:
+        installed = self.installed(attempt.product, attempt.version)
+        return self.confirmation.soak(attempt, installed)
 
     def _keep(self, attempt: Attempt) -> None:
         product, version = attempt.product, attempt.version
         self.floors.save(self.floors.load().confirmed(product, version))
         self.products.write(product, self.products.read(product).rearmed(version))
         self.slots.keep(product, version, attempt.from_version)
+        if product == AGENT_PRODUCT:
+            self.confirmation.ourselves.confirm(version)
+        self._snapshots(product).forget(attempt.attempt_id)
         self.preparation.downloads.forget(attempt.compressed_sha256)
         self.journal.clear(product)
 
     def _revert(self, attempt: Attempt) -> Attempt:
-        before = attempt.from_version
+        product, before = attempt.product, attempt.from_version
+        self._stop(product, attempt.version, for_good=before is None)
+        try:
+            self._take_back(attempt)
+        finally:  # a client's data comes back even where an installer's undo fails
+            self._restore_data(attempt)
         if before is None:
-            self._stop(attempt.product, attempt.version, for_good=True)
-            self.slots.deactivate(attempt.product)
+            self.slots.deactivate(product)
             return _ended(attempt, Phase.FAILED)
-        self._stop(attempt.product, attempt.version)
-        self._point_back(attempt.product, before)
-        installed = self.installed(attempt.product, before)
+        self._point_back(product, before)
+        installed = self.installed(product, before)
+        self.placing.put_back(attempt, installed)
         self.services.start(installed)
-        self._check_health(installed)
+        self.confirmation.check_health(installed)
         return _ended(attempt, Phase.REVERTED)
+
+    def _take_back(self, attempt: Attempt) -> None:
+        installed = self.versions.stoppable(attempt.product, attempt.version)
+        if installed is not None:
+            before = self.versions.known(attempt.product, attempt.from_version)
+            self.placing.take_back(attempt, installed, before)
+
+    def _restore_data(self, attempt: Attempt) -> None:
+        snapshots = self._snapshots(attempt.product)
+        snapshot = snapshots.read(attempt.attempt_id)
+        if snapshot is not None:
+            restore(snapshot, snapshots.path(attempt.attempt_id))
+
+    def _snapshots(self, product: str) -> Snapshots:
+        return Snapshots(self.placing.snapshots / product)
 
     def _point_back(self, product: str, version: str) -> None:
         try:
@@ -206,6 +268,8 @@ class Installer:
         changed = record.with_failure(attempt.version, attempt.code, self.clock())
         self.products.write(attempt.product, changed)
         self.slots.discard(attempt.product, attempt.version)
+        if attempt.outcome is not Phase.REVERT_FAILED:  # then a person may need it
+            self._snapshots(attempt.product).forget(attempt.attempt_id)
         may_resume = attempt.code is FailureCode.DOWNLOAD_FAILED
         if not may_resume:
             self.preparation.downloads.forget(attempt.compressed_sha256)
@@ -225,28 +289,17 @@ class Installer:
         Raises:
             InstallFailed: its record is lost. Incompatible: a value is missing.
         """
-        release = self.slots.release(product, version)
-        values = values_for(release.manifest, self.policy)
-        return Installed(release, self.slots.path(product, version), values)
+        return self.versions.installed(product, version)
 
     def _stop(self, product: str, version: str | None, *, for_good: bool = False) -> None:
         """End whatever runs of the product; without its record, in the way that ends anything."""
-        installed = None if version is None else self._stoppable(product, version)
+        installed = self.versions.stoppable(product, version)
         if installed is None:
             self.services.programs.stop(product, grace_seconds=10)
         elif for_good:
             self.services.shut_down(installed)
         else:
             self.services.stop(installed)
-
-    def _stoppable(self, product: str, version: str) -> Installed | None:
-        """A version as far as it is known: a value that is missing by now must not keep it up."""
-        try:
-            release = self.slots.release(product, version)
-        except InstallFailed:
-            return None
-        values = self.policy.variables.get(product, {})
-        return Installed(release, self.slots.path(product, version), values)
 
 
 def _ended(attempt: Attempt, outcome: Phase) -> Attempt:

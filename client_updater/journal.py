@@ -28,7 +28,9 @@ class Step(StrEnum):
     DOWNLOAD = "download"
     STAGE = "stage"
     ACTIVATE = "activate"
+    RESTART = "restart"
     CONFIRM = "confirm"
+    SOAK = "soak"
     REVERT = "revert"
     KEEP = "keep"
     FAIL = "fail"
@@ -37,6 +39,16 @@ class Step(StrEnum):
     def is_preparation(self) -> bool:
         """Whether the site is still untouched, so that it may be left for another day."""
         return self in (Step.DOWNLOAD, Step.STAGE)
+
+    @property
+    def is_watching(self) -> bool:
+        """Whether all is done, and it is only to be seen how it goes."""
+        return self in (Step.RESTART, Step.SOAK)
+
+    @property
+    def may_be_undone(self) -> bool:
+        """Whether the new version is there, and the old one can still be put back."""
+        return self in (Step.ACTIVATE, Step.RESTART, Step.CONFIRM, Step.SOAK)
 
 
 class Attempt(Document):
@@ -55,6 +67,12 @@ class Attempt(Document):
     """Of what is downloaded."""
     starts: int = 0
     """How often the new version had to be started before it was confirmed."""
+    placings: int = 0
+    """How often an installer, ours or a vendor's, was begun to put it in place."""
+    boot_id: str = ""
+    """The boot in which it was activated or last started."""
+    soak_until: UtcDatetime | None = None
+    """When it has been healthy for long enough."""
     stalls: int = 0
     """Polls in a row in which nothing of it could be downloaded."""
     downloaded_bytes: int = 0
@@ -76,7 +94,7 @@ class Attempt(Document):
         why = {"code": error.code, "detail": str(error)[:8000]}
         if self.step.is_preparation:
             return self.model_copy(update={**why, "step": Step.FAIL, "outcome": Phase.FAILED})
-        if self.step in (Step.ACTIVATE, Step.CONFIRM):
+        if self.step.may_be_undone:
             return self.model_copy(update={**why, "step": Step.REVERT})
         detail = f"{error}; it was reverted because: {self.detail}"[:8000]
         return self.model_copy(

@@ -94,6 +94,9 @@ class Loop:
         with self.agent.state.as_the_agent():
             while not self.stop():
                 delay = self._poll()
+                if self.agent.ourselves.is_replaced:
+                    log.info("another version of hsp-updater takes over")
+                    return
                 log.info("next poll in %.0f s", delay)
                 self._wait(delay)
 

@@ -59,7 +59,8 @@ class Dpkg:
         lines = text.splitlines()
         if status != 0 or len(lines) != 3:
             raise InstallFailed(f"{deb.name} is not a Debian package")
-        return Package(*lines, deb)
+        name, version, architecture = lines
+        return Package(name, version, architecture, deb)
 
     def installed(self, name: str) -> Package | None:
         """What is installed under this name, whole; None for nothing, or for less than that.

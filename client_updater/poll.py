@@ -26,16 +26,17 @@ from client_updater.errors import (
 )
 from client_updater.floor import Seen
 from client_updater.installation import Installer
+from client_updater.journal import Step
 from client_updater.offers import Offers, read_offers
 from client_updater.server import Rejected
 from client_updater.settings import last_policy, read_policy
 from client_updater.sign_of_life import Decided, check_in_of, floor_or_empty, statuses
 from client_updater.status import LAST_POLL_FILE, LastPoll, read_last_poll, write_last_poll
 from client_updater.trusted import Trusted
-from client_updater.values import values_for
 from manifests.check_in import CheckInAnswer
 from manifests.decision import ADMINISTRATOR, Decision, Install, Stay
 from manifests.release import Release
+from manifests.target_paths import AGENT_PRODUCT
 
 log = logging.getLogger("hsp-updater")
 
@@ -84,6 +85,7 @@ class Poll:
         self._try(agent.state.make)
         agent.fetcher.skews.clear()
         self._try(self._read_policy)
+        agent.fetcher.download_bytes_per_second = self.chooser.policy.download_bytes_per_second
         self.installer: Installer = agent.installer(self.chooser.policy)
         self._ask(self._flush)
         self._try(partial(agent.go_on, self.installer))
@@ -93,6 +95,7 @@ class Poll:
         self._try(self._report_refusals)
         self._ask(self._flush)
         self._ask(self._check_in)
+        self._try(self._confirm_ourselves)
         self._try(self._tidy)
         record = self._record()
         self._try(partial(write_last_poll, agent.state / LAST_POLL_FILE, record))
@@ -164,9 +167,12 @@ class Poll:
             self._install(offers, decision.release)
         else:
             self._give_up_what_was_stopped(offers)
+            self._fetch_early(offers, decision)
 
     def _decide(self, offers: Offers) -> Decision | None:
-        decision = self.chooser.decide(offers)
+        attempt = self.agent.journal.read(offers.product)
+        watched = self.installer.confirmation.wait(attempt)
+        decision = watched or self.chooser.decide(offers)
         if decision is not None:
             self._note(offers, decision)
         return decision
@@ -178,7 +184,7 @@ class Poll:
 
     def _install(self, offers: Offers, release: Release) -> None:
         try:
-            values_for(release.manifest, self.chooser.policy)
+            self.installer.check_fit(release)
         except Incompatible as error:
             self._refuse(error, offers.product, str(release.path))
             self._note(offers, Stay("values", error.message, ADMINISTRATOR, expected=False))
@@ -191,6 +197,12 @@ class Poll:
             return
         self.installer.proceed(attempt, partial(self.chooser.still, offers, release))
         self._decide(offers)
+
+    def _fetch_early(self, offers: Offers, decision: Decision | None) -> None:
+        """Download and stage what waits for the window only, so that little of it is needed."""
+        release = self.chooser.early(offers, decision)
+        if release is not None and not self.installer.preparation.is_ready(release):
+            self._install(offers, release)
 
     def _give_up_what_was_stopped(self, offers: Offers) -> None:
         attempt = self.agent.journal.read(offers.product)
@@ -222,6 +234,14 @@ class Poll:
             self.answer = self.agent.server.check_in(message)
         except Rejected as error:
             raise Unreachable(f"the server does not take the check-in: {error}") from error
+
+    def _confirm_ourselves(self) -> None:
+        """An agent that has polled the whole way is one that works."""
+        attempt = self.agent.journal.read(AGENT_PRODUCT)
+        if attempt is not None and self.refreshed and self.answer is not None:
+            self.installer.confirmation.is_proven = True
+            if attempt.step is Step.CONFIRM:
+                self.installer.proceed(attempt)
 
     def _tidy(self) -> None:
         agent = self.agent

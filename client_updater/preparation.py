@@ -114,6 +114,15 @@ class Preparation:
         log.info("a delta of %d bytes spared %d", delta.length, saved)
         return begun.model_copy(update={"saved_bytes": saved})
 
+    def is_ready(self, release: Release) -> bool:
+        """Whether an attempt at it waits, staged, for its moment."""
+        attempt = self.journal.read(release.path.product)
+        return (
+            attempt is not None
+            and (attempt.release, attempt.step) == (str(release.path), Step.STAGE)
+            and self.slots.path(attempt.product, attempt.version).is_dir()
+        )
+
     def has_stalled(self, attempt: Attempt) -> bool:
         """Whether its download has come no further for too many polls."""
         noted = self.journal.read(attempt.product)

@@ -21,6 +21,8 @@ _MAX_LOG_TAIL = 12_000
 _PHASES = {
     Step.DOWNLOAD: Phase.DOWNLOADING,
     Step.ACTIVATE: Phase.ACTIVATING,
+    Step.RESTART: Phase.CONFIRMING,
+    Step.SOAK: Phase.CONFIRMING,
     Step.KEEP: Phase.CONFIRMED,
 }
 

@@ -5,8 +5,7 @@
 agent reaches the outside; all of it is optional.
 """
 
-import tomllib
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field
 
@@ -14,9 +13,10 @@ from client_updater import durable
 from client_updater.errors import NotEnrolled, PolicyInvalid, StateUnusable
 from client_updater.state import StateFolder, read_private
 from manifests.check_in import HttpUrl
-from manifests.documents import Document, UtcDatetime
+from manifests.documents import Document, UtcDatetime, parse_toml
 from manifests.errors import ManifestError
 from manifests.file_list import Sha256
+from manifests.install import AbsoluteFolder
 from manifests.site import SitePolicy, SiteProfile
 
 POLICY_FILE = "site.toml"
@@ -32,6 +32,8 @@ format = 1
 # What a hotfix may do outside of the windows: "immediate", "next_window" or "ask".
 hotfix = "immediate"
 breakglass = "ask"
+# The most of the line that a download may take.
+# download_bytes_per_second = 1000000
 # Without a window, this site may be changed at any time.
 # [[windows]]
 # zone = "Asia/Jakarta"
@@ -76,6 +78,8 @@ class AgentSettings(Document):
     rate_window_seconds: Seconds = 60
     """A transfer slower than the minimum over this long is given up."""
     tries: Annotated[int, Field(ge=1, le=10)] = 3
+    dpkg_root: AbsoluteFolder | None = None
+    """Where Debian packages go, as ``dpkg --root`` means it; this system unless said otherwise."""
 
     @classmethod
     def read(cls, state: StateFolder) -> Self:
@@ -149,10 +153,11 @@ def _keep(state: StateFolder, policy: SitePolicy) -> None:
         durable.write(state / _LAST_POLICY, policy.to_bytes())
 
 
-def _toml(state: StateFolder, name: str) -> dict[str, object]:
+def _toml(state: StateFolder, name: str) -> Any:
     try:
-        return tomllib.loads(read_private(state / name, _MAX_TOML_BYTES).decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ManifestError(f"not valid TOML: {error}") from error
+        text = read_private(state / name, _MAX_TOML_BYTES).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"it is not text in UTF-8: {error}") from error
     except StateUnusable as error:
         raise ManifestError(error.message) from error
+    return parse_toml(text, "it")

@@ -90,6 +90,17 @@ def target(store: Store, path: str) -> TargetFile:
     raise UnknownRelease(f"the repository has no {path}")
 
 
+def targets_of(store: Store, role: str) -> list[str]:
+    """The paths that a role lists; none where nothing was ever signed for it.
+
+    Raises:
+        NotFound, Unavailable: as ``read_target``.
+    """
+    with in_server_words():
+        metadata = Repository.read(store).role(role)
+        return sorted(metadata.signed.targets) if metadata else []
+
+
 def stream_target(store: Store, path: str) -> Iterator[bytes]:
     """The content of one target in pieces; the last one comes after all were verified.
 

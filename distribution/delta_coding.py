@@ -21,7 +21,7 @@ COPY_BYTES = 1024 * 1024
 
 @dataclass(frozen=True)
 class Unpacked:
-    """A release's uncompressed tar on the disk; where each file lies in it follows from the list."""
+    """A release's uncompressed tar on the disk; its list says where each file lies in it."""
 
     tar: Path
     files: FileList

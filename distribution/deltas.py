@@ -82,10 +82,13 @@ def work(server: Server, now: datetime) -> None:
         if pair.from_version not in runs.get(pair.product, ()):
             _remove(server, row, now)
     for pair in wanted:
-        row = rows.get(pair)
-        if row is None or (row.problem and row.tries < MAX_TRIES):
+        if pair not in rows or _may_be_tried(rows[pair]):
             _try(server, pair, now)
             return
+
+
+def _may_be_tried(row: DeltaRow) -> bool:
+    return bool(row.problem) and row.tries < MAX_TRIES
 
 
 def make(server: Server, pair: Pair, now: datetime) -> list[Made]:
@@ -179,10 +182,11 @@ def _made(server: Server, old: Release, new: Release, folder: Path) -> Iterator[
             new.manifest.product, old.manifest.version, new.manifest.version, artifact.platform
         )
         out = folder / Path(path).name
-        listed, first = (
-            _unpacked(server, r, a, folder) for r, a in ((old, before), (new, artifact))
-        )
-        _in_a_process(listed, first, out)
+        basis = _unpacked(server, old, before, folder)
+        wanted = _unpacked(server, new, artifact, folder)
+        _in_a_process(basis, wanted, out)
+        for tar in (basis.tar, wanted.tar):
+            tar.unlink()
         size = catalogue.target(server.store, str(new.path.sibling(artifact.name))).length
         yield Made(path, out.stat().st_size, size)
 

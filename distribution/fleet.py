@@ -13,8 +13,12 @@ from distribution.tables import Attempt, RolloutRow, Site, SiteProduct
 from manifests import site as sites
 from manifests.check_in import CheckIn
 from manifests.documents import parse_json
+from manifests.failures import FailureCode
 from manifests.install_report import Phase
 from manifests.site import InstalledProduct, SitePolicy, SiteProfile
+
+UNTOUCHED = frozenset({Phase.DOWNLOADING, Phase.STAGED})
+"""The site still runs what it ran, whatever happens to it now."""
 
 OLD_VERSION_GONE = frozenset({Phase.ACTIVATING, Phase.CONFIRMING})
 """A site that vanishes in one of these may have been broken by the release."""
@@ -82,8 +86,12 @@ def outcome_of(attempt: Attempt, counted_from: datetime) -> Outcome:
     phase = Phase(attempt.phase)
     if phase is Phase.CONFIRMED:
         return Outcome.CONFIRMED
+    if attempt.code == FailureCode.INTERRUPTED and phase is Phase.FAILED:
+        return Outcome.NONE  # given up for another release, before anything was changed
     if phase.is_final:
         return _failed_at(attempt.ended_at or attempt.moved_at, counted_from)
+    if phase in UNTOUCHED:
+        return Outcome.FETCHING
     if attempt.lost_at is not None and phase in OLD_VERSION_GONE:
         return _failed_at(attempt.lost_at, counted_from)
     return Outcome.TRYING

@@ -25,6 +25,8 @@ class Outcome(StrEnum):
     """Of a site's newest attempt at a release."""
 
     NONE = "none"
+    FETCHING = "fetching"
+    """Nothing was changed yet; it may have fetched ahead of its window."""
     TRYING = "trying"
     CONFIRMED = "confirmed"
     FAILED = "failed"
@@ -157,6 +159,8 @@ def standing(course: Course, candidate: Candidate, drawn: int, now: datetime) ->
     """Where one site stands; ``drawn`` as ``manifests.rollout.draw`` gave it."""
     if not _admitted(course, candidate, drawn, now):
         return Standing.OVERTAKEN if _runs_newer(course, candidate) else Standing.NOT_YET
+    if candidate.outcome is Outcome.FETCHING:
+        return _fetching(course, candidate)
     if candidate.outcome is not Outcome.NONE:
         return Standing(candidate.outcome.value)
     if _runs_it(course, candidate):
@@ -166,6 +170,14 @@ def standing(course: Course, candidate: Candidate, drawn: int, now: datetime) ->
     if not candidate.online:
         return Standing.SILENT
     return _as_said(candidate.said)
+
+
+def _fetching(course: Course, candidate: Candidate) -> Standing:
+    """A site that fetched ahead waits, and has not tried: it must not soften the error rule."""
+    if _runs_newer(course, candidate):
+        return Standing.OVERTAKEN
+    waits = _as_said(candidate.said) is Standing.WAITING
+    return Standing.WAITING if waits else Standing.TRYING
 
 
 def _as_said(said: Said | None) -> Standing:

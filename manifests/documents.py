@@ -89,8 +89,9 @@ class Document(Part):
     def _from_plain(cls, plain: Any, *, strict: bool) -> Self:
         major = plain.get("format", 1) if isinstance(plain, dict) else 1
         if isinstance(major, int) and major > cls.FORMAT:
+            shown = str(major) if major < 10**9 else "over 1000000000"  # str() ends at 4300 digits
             raise IncompatibleDocument(
-                f"{cls.__name__} has format {major}; this program reads up to {cls.FORMAT}",
+                f"{cls.__name__} has format {shown}; this program reads up to {cls.FORMAT}",
                 hint="upgrade this program first",
             )
         return validated(cls, plain, strict=strict)
@@ -99,6 +100,9 @@ class Document(Part):
         """The document's one spelling: JSON, keys sorted, no spaces, UTF-8."""
         return to_json(self.model_dump(mode="json"))
 
+
+_MOST_DOTS = 200
+"""On one line of TOML: what tomllib remembers of a dotted key grows with the square of its parts."""
 
 P = TypeVar("P", bound=BaseModel)
 
@@ -148,6 +152,8 @@ def parse_toml(text: str, what: str) -> Any:
     Raises:
         ManifestError: with ``what`` in its message.
     """
+    if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
+        raise ManifestError(f"{what} has a line with more than {_MOST_DOTS} dots")
     try:
         return tomllib.loads(text)
     except RecursionError as error:

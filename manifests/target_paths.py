@@ -18,6 +18,9 @@ from manifests.errors import ManifestError
 RESERVED = frozenset({"root", "targets", "snapshot", "timestamp", "hotfixes", "breakglass"})
 """Names of the fixed roles, which no product may take."""
 
+AGENT_PRODUCT = "hsp-updater"
+"""The product that is the agent itself: it has the same lanes, waves and gates as any other."""
+
 MANIFEST_NAME = "manifest.json"
 
 MAX_VERSION_CHARACTERS = 64

@@ -50,6 +50,11 @@ class RolloutFacts:
         """Sites that ever began to install it."""
         return sum(self.phases.values())
 
+    @property
+    def ever_ran(self) -> int:
+        """Sites at which it was ever activated."""
+        return self.confirmed + self.reverted + self.phases.get("revert_failed", 0)
+
     def counts(self) -> dict[str, int]:
         """For the summary."""
         return {
@@ -95,6 +100,13 @@ class Facts:
         """Whether every site has polled after ``moment``, and so knows what was true then."""
         seen = [datetime.fromisoformat(s["last_seen"]) for s in self._api("/v1/sites")["sites"]]
         return len(seen) == len(SITES) and all(last > moment for last in seen)
+
+    def open_tickets(self) -> list[str]:
+        """Each open ticket in a line."""
+        return [
+            f"{t['tier']}  {t['code']}, {len(t['incidents'])} sites: {t['detail'][:60]}"
+            for t in self._api("/v1/tickets")["tickets"]
+        ]
 
     def tickets_by_tier(self) -> dict[str, int]:
         """All tickets there ever were, by tier."""

@@ -71,7 +71,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         shown.add_column(name, header_style="dim", justify="left" if number == 0 else "right")
     for row in rows:
         shown.add_row(*map(str, row))
-    console.print(Padding(shown, (0, 0, 1, 3)), soft_wrap=False)
+    console.print(Padding(shown, (0, 0, 1, 3), expand=False), soft_wrap=False)
 
 
 def fail(text: str) -> None:

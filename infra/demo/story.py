@@ -210,8 +210,8 @@ def defective_release(estate: Estate, facts: Facts) -> float:
     fact(
         f"all {len(SITES)} sites serve {B.version}; {now.reverted} of them went back by themselves"
     )
-    for tier, count in sorted(facts.tickets_by_tier().items()):
-        fact(f"tickets at {tier}: {count}")
+    for line in facts.open_tickets():
+        fact(f"ticket at {line}")
     return now.changed_at.timestamp() - started
 
 
@@ -233,13 +233,12 @@ def summary(
     """Chapter 8: the figures, on the terminal and in ``summary.json``."""
     chapter(8, "Summary")
     per_release = {release.letter: facts.rollout(release).counts() for release in RELEASES}
-    ran_c = facts.rollout(C).attempted
     result = {
         "sites": len(SITES),
         "clients": len(CLIENTS),
         "store": estate.settings.get("HSP_STORE_URL", "directory"),
         "releases": per_release,
-        "share_that_ever_ran_c": round(ran_c / len(SITES), 4),
+        "share_that_ever_ran_c": round(facts.rollout(C).ever_ran / len(SITES), 4),
         "stop_rule_paused_c": facts.rollout(C).state == "paused",
         "seconds_until_paused": round(seconds_to_pause, 2),
         "seconds_from_hotfix_to_last_site": round(seconds_to_fix, 2),

@@ -6,6 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from signing.store import DirectoryStore
+from tests.simulators.tuf_reader import TufReader
+
 
 def _demo(folder: Path) -> dict[str, Any]:
     subprocess.run([sys.executable, "-m", "infra.demo.packages"], check=True)
@@ -33,3 +36,13 @@ def test_the_demo_ends_with_every_failure_explained(tmp_path: Path) -> None:
     assert summary["tickets_by_tier"]["L3"] >= 1
     assert summary["receipts_stored"] > 0
     assert summary["failures_unexplained"] == 0
+
+    store = DirectoryStore(tmp_path / "home" / "repository")
+    reader = TufReader(tmp_path / "reader", store, store.read("metadata/1.root.json"))
+    paths = [
+        *(f"releases/bottle/{version}/manifest.json" for version in ("0.13.2", "0.13.3", "0.13.4")),
+        "hotfixes/bottle/0.13.4.post1/manifest.json",
+        "rollouts/bottle/plan.json",
+    ]
+    read = reader.read(*paths)
+    assert all(read.values()), "a client that we did not write reads what the demo leaves"

@@ -14,6 +14,7 @@ The model is stricter than any journaling file system: nothing is durable before
 rename between two folders may lose the one name before it gains the other.
 """
 
+import errno
 import os
 import random
 import stat
@@ -208,6 +209,18 @@ class Recorder(durable.Disk):
         at, whole = self._begin(), _whole(path, dir_fd)
         os.rmdir(path, dir_fd=dir_fd)
         self._note(at, "unlink", whole)
+
+    def clone(self, fd: int, source: int) -> None:
+        """As the disk of a recording is: it cannot share blocks, so data is copied and noted."""
+        raise OSError(errno.EOPNOTSUPP, "not on this disk")
+
+    def chown(self, fd: int, uid: int, gid: int) -> None:
+        """As ``os.fchown``; whose a file is, is no part of the model."""
+        os.fchown(fd, uid, gid)
+
+    def utime(self, fd: int, *, ns: tuple[int, int]) -> None:
+        """As ``os.utime``; nor is its time."""
+        os.utime(fd, ns=ns)
 
 
 _UNKNOWN = {name for name in vars(durable.Disk) if not name.startswith("_")} - set(vars(Recorder))

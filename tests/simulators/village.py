@@ -16,7 +16,7 @@ import signal
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -172,9 +172,16 @@ class Village:
         path = self.estate.publish_proposal(proposal).releases[0]
         return Release.read(path, (proposal / "targets" / path).read_bytes())
 
-    def build(self, version: str, *, healthy: bool = True, **described: Any) -> Path:
-        """Build a release of the program."""
-        files = {"serve.py": PROGRAM, "RELEASE": version.encode()}
+    def build(
+        self,
+        version: str,
+        *,
+        healthy: bool = True,
+        files: Mapping[str, bytes] | None = None,
+        **described: Any,
+    ) -> Path:
+        """Build a release of the program, with further ``files`` beside it."""
+        files = {**(files or {}), "serve.py": PROGRAM, "RELEASE": version.encode()}
         if healthy:
             files["health.txt"] = b"yes"
         self.estate.now = now()

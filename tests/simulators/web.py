@@ -80,6 +80,14 @@ class WrongDate(Fault):
     ahead_seconds: float = 0
 
 
+@dataclass
+class Raw(Fault):
+    """These very bytes instead of an answer, then ``again`` and again without an end."""
+
+    answer: bytes = b""
+    again: bytes = b""
+
+
 @dataclass(frozen=True)
 class Request:
     """One request that was received."""
@@ -176,6 +184,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         elif isinstance(fault, TrickledHeaders):
             self._trickle_headers(fault)
+        elif isinstance(fault, Raw):
+            self._write_raw(fault)
         elif isinstance(fault, Status):
             self._send(fault.status, fault.body, fault.headers)
         elif body is None:
@@ -233,6 +243,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._write(b"HTTP/1.1 200 OK\r\nX-Filler: ")
         while not self.owner.closing.wait(fault.pause_seconds):
             self._write(b"x")
+
+    def _write_raw(self, fault: Raw) -> None:
+        self.close_connection = True
+        self._write(fault.answer)
+        while fault.again and not self.owner.closing.is_set():
+            self._write(fault.again)
 
     def _write(self, data: bytes) -> None:
         self.wfile.write(data)

@@ -107,9 +107,9 @@ def _outbox(outbox: Path, newest: int) -> Iterator[str]:
     refused = list((outbox / "refused").glob("*"))
     if refused:
         yield f"the control plane refused {[path.name for path in refused]}"
-    acknowledged = int((outbox / "acknowledged").read_text())
-    if acknowledged != newest:
-        yield f"{acknowledged} is acknowledged of {newest} reports"
+    acknowledged = (outbox / "acknowledged").read_text()
+    if acknowledged != str(newest):
+        yield f"{acknowledged!r} is acknowledged of {newest} reports"
 
 
 def _leftovers(state: Path, kept_in_downloads: int) -> Iterator[str]:

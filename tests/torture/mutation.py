@@ -165,6 +165,30 @@ def _token(random: Random, data: bytes, others: Sequence[bytes]) -> bytes:
 _BYTE_DAMAGE = (_flip, _flip, _flip, _cut, _take_out, _repeat, _splice, _token, _token)
 
 
+_TOML_VALUES = (
+    *("9" * 5000, "-1", "1e400", "nan", "inf", "0x" + "f" * 5000, "1_0", "00", "true", "[]", "{}"),
+    *("2026-13-45T25:61:61Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00", "07:32:00"),
+    *('""', '"\\ud800"', '"\\u0000"', '"x""x"', "'''", '"""', "[" * 2000, "{a=" * 2000, "2027-01-01"),
+    *("{ " + "a." * 20_000 + "a = 1 }", '"Mars/X"', '"FREQ=SECONDLY"', '"FREQ=DAILY;COUNT=99999"'),
+    *('"FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"', '"FREQ=WEEKLY;BYDAY=' + "SA," * 160 + 'SA"'),
+    *('"FREQ=YEARLY;BYWEEKNO=53;BYSETPOS=-1;BYDAY=MO"', '"2026-01-03T01:00+02:00"', '"../../UTC"'),
+)
+
+
+def mutated_toml(random: Random, sample: bytes, others: Sequence[bytes]) -> bytes:
+    """A text in TOML with other values, names or bytes."""
+    if random.random() < 0.4:
+        return random.choice(_BYTE_DAMAGE)(random, sample, others)
+    lines = sample.decode().splitlines()
+    for _ in range(random.choice((1, 1, 2))):
+        at = random.randrange(len(lines))
+        name, sign, _ = lines[at].partition(" = ")
+        value = random.choice(_TOML_VALUES)
+        new = (f"{name}{sign}{value}", f"{value} = 1", f"[{value}]", lines[at], f"[[{name}]]")
+        lines[at : at + random.choice((0, 1, 1, 1))] = [random.choice(new[:1] * 5 + new[1:])]
+    return "\n".join(lines).encode("utf-8", "surrogatepass")
+
+
 def mutated_archive(random: Random, sample: bytes, others: Sequence[bytes]) -> bytes:
     """A compressed tar, damaged as bytes or as a tar, or followed by more than it should be."""
     kind = random.random()

@@ -43,7 +43,7 @@ from manifests.rollout import Brake, Ring, RolloutPlan, SiteFilter
 from manifests.site import EmergencyPolicy, InstalledProduct, Site, SitePolicy, SiteProfile
 from manifests.target_paths import Lane, manifest_path
 from manifests.window import Blackout, MaintenanceWindow
-from tests.torture.mutation import changed, mutated, mutated_archive
+from tests.torture.mutation import changed, mutated, mutated_archive, mutated_toml
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 Mutate = Callable[[Random, bytes, Sequence[bytes]], bytes]
@@ -415,7 +415,7 @@ def _policy(folder: Path) -> Subject:
             raise AssertionError("two readers, two policies")
         return [next(window.openings(NOW), None) for window in policy.windows]
 
-    return Subject("policy", [_POLICY, settings.DEFAULT_POLICY.encode()], read, 8)
+    return Subject("policy", [_POLICY, settings.DEFAULT_POLICY.encode()], read, 8, mutated_toml)
 
 
 def _invitation() -> Subject:
