@@ -5,13 +5,15 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint unit journeys format lock clean
+.PHONY: help setup demo test lint unit journeys bench agent format lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo      the whole story on this machine (KEEP=1 leaves it running, STORE=s3 uses a real S3 server)"
 	@echo "make test      lint, types, import rules, unit tests, journeys"
 	@echo "make lint      ruff, mypy, import-linter"
+	@echo "make agent     the agent as one file, build/hsp-updater, for machines with python3 and no pip"
+	@echo "make bench     measure against others' tools; figures go to build/bench.json"
 	@echo "make format    rewrite the code as ruff likes it"
 	@echo "make lock      pin the dependencies anew (requirements.lock)"
 	@echo "make clean     remove what the other targets made"
@@ -39,6 +41,12 @@ unit: $(READY)
 
 journeys: $(READY)
 	$(BIN)/pytest -q -m journey
+
+agent: $(READY)
+	@infra/agent.sh $(VENV)
+
+bench: $(READY)
+	$(BIN)/python -m tests.benchmarks
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -197,6 +197,20 @@ class Agent:
             placings=1,
         )
 
+    def known(self, product: str) -> str:
+        """Return ``product`` if the site has it.
+
+        Raises:
+            Refused: it has not.
+        """
+        products = self.enrolment.profile.products
+        if product not in products:
+            raise Refused(
+                f"this site has no product {product!r}",
+                hint=f"it has {', '.join(products) or 'none'}",
+            )
+        return product
+
     def rearm_trust(self) -> None:
         """Begin a new trust floor, in place of one that was lost: a person vouches for it.
 

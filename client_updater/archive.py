@@ -101,7 +101,7 @@ def unpack_tar(stream: Readable, artifact: Artifact, folder: Path) -> None:
         DiskFull, DiskError: the system refuses; ``folder`` is gone then, where that was possible.
     """
     durable.remove(folder)
-    durable.make_folders(folder)
+    durable.make_folders(folder, synced=False)
     try:
         _unpack(Tar(stream), artifact, folder)
     except AgentError:

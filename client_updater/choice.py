@@ -4,8 +4,8 @@ What it adds are answers that no plan can know: something holds this agent, the 
 hold still, an older version than was ever confirmed here, or a pause after a failed attempt.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from packaging.version import Version
@@ -16,7 +16,6 @@ from client_updater.offers import Offers
 from client_updater.products import Products
 from manifests.decision import (
     ADMINISTRATOR,
-    OPERATOR,
     Decision,
     Install,
     Stay,
@@ -25,6 +24,7 @@ from manifests.decision import (
     decide,
     window_open,
 )
+from manifests.freeze import Freeze
 from manifests.release import Release
 from manifests.site import Site, SitePolicy, SiteProfile
 
@@ -45,6 +45,10 @@ class Chooser:
     """Why this agent installs nothing at the moment."""
     server_hold: str = ""
     """Why the server asks it not to."""
+    server_freezes: tuple[Freeze, ...] = ()
+    """When the server asks it not to: beside the site's own, never instead of them."""
+    client_approved: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What the site's client has said yes to, as the server tells."""
 
     def decide(self, offers: Offers) -> Decision | None:
         """The decision on one product; None while nothing of it was ever offered.
@@ -67,8 +71,16 @@ class Chooser:
         Raises:
             TrustLost: the floor is gone.
         """
-        installed = self.products.installed(product, self.floors.load())
-        return Site(self.profile, self.policy, {product: installed})
+        floor = self.floors.load()
+        names = {product, *self.profile.products}
+        return Site(
+            self.profile,
+            self.policy,
+            {name: self.products.installed(name, floor) for name in names},
+            self.server_freezes,
+            self.server_hold,
+            self.client_approved,
+        )
 
     def still(self, offers: Offers, release: Release) -> bool:
         """Whether, after all the downloading, this release may still be installed.
@@ -99,8 +111,6 @@ class Chooser:
     def _held(self) -> Stay | None:
         if self.hold is not None:
             return Stay("held", self.hold.message, ADMINISTRATOR, expected=False)
-        if self.server_hold:
-            return Stay("held", self.server_hold, OPERATOR, expected=False)
         return None
 
     def _paused(self, decision: Install, now: datetime) -> Decision | None:

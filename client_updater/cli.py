@@ -16,8 +16,11 @@ from client_updater.agent import Agent, open_agent, system_clock
 from client_updater.enrolment import Newcomer, read_invitation, same_fingerprint
 from client_updater.errors import Refused, Stopping
 from client_updater.explanation import explain_product
+from client_updater.integrity import repair, verify
 from client_updater.loop import Loop, Stop
+from client_updater.media import carried
 from client_updater.poll import Poll
+from client_updater.relay import open_relay
 from client_updater.settings import DEFAULT_POLICY
 from client_updater.sign_of_life import floor_or_empty
 from client_updater.state import DEFAULT_STATE, StateFolder
@@ -94,10 +97,16 @@ def _policy_text(path: Path | None) -> str:
 
 
 @main.command()
+@click.option(
+    "--from",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="From a folder that somebody brought, instead of the network.",
+)
 @pass_context
-def once(context: Context) -> None:
+def once(context: Context, folder: Path | None) -> None:
     """Poll once, install what may be installed, report, and end."""
-    agent = context.agent()
+    agent = context.agent() if folder is None else carried(context.agent(), folder)
     _log_to_stderr("%(message)s")
     with context.stop.on_signals(), agent.state.as_the_agent(), agent.state.at_work():
         this = Poll(agent)
@@ -123,6 +132,19 @@ def run(context: Context) -> None:
 
 
 @main.command()
+@click.option("--listen", required=True, metavar="HOST:PORT", help="Where other agents reach it.")
+@pass_context
+def relay(context: Context, listen: str) -> None:
+    """Pass the repository on to other agents on this site's network, each file fetched once."""
+    agent = context.agent()
+    _log_to_stderr("%(asctime)s %(message)s")
+    with open_relay(agent, listen) as server, context.stop.on_signals():
+        click.echo(f"relaying on {server.url}; in the others' agent.toml:")
+        click.echo(f'metadata_url = "{server.url}/metadata"\ntargets_url = "{server.url}/targets"')
+        server.serve_until(context.stop)
+
+
+@main.command()
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @pass_context
 def status(context: Context, as_json: bool) -> None:
@@ -142,7 +164,7 @@ def explain(context: Context, product: str | None) -> None:
     """Say why releases are or are not installed: every gate, until when, and who can lift it."""
     agent = context.agent()
     last = read_last_poll(agent.state / LAST_POLL_FILE)
-    names = agent.enrolment.profile.products if product is None else (_known(agent, product),)
+    names = agent.enrolment.profile.products if product is None else (agent.known(product),)
     for name in names:
         click.echo("\n".join(explained_lines(name, explain_product(agent, name, last), last)))
 
@@ -155,7 +177,7 @@ def revert(context: Context, product: str) -> None:
     agent = context.agent()
     with agent.state.at_work():
         agent.state.make()
-        attempt = agent.revert(_known(agent, product))
+        attempt = agent.revert(agent.known(product))
     running = agent.slots.current(product)
     click.echo(f"{product} {running} runs again. {attempt.version} is not installed here any more")
     click.echo(f"until 'hsp-updater rearm {product} {attempt.version}'.")
@@ -168,7 +190,7 @@ def revert(context: Context, product: str) -> None:
 def approve(context: Context, product: str, version: str) -> None:
     """Say yes to an emergency VERSION where this site's policy is to ask."""
     agent = context.agent()
-    _known(agent, product)
+    agent.known(product)
     with agent.state.at_work():
         record = agent.products.read(product).with_approval(_version(version))
         agent.products.write(product, record)
@@ -191,7 +213,7 @@ def rearm(
     elif product is None or version is None:
         raise click.UsageError("name a product and a version, or --trust")
     else:
-        _rearm_version(agent, _known(agent, product), _version(version))
+        _rearm_version(agent, agent.known(product), _version(version))
 
 
 def _rearm_version(agent: Agent, product: str, version: str) -> None:
@@ -218,16 +240,6 @@ def _rearm_trust(agent: Agent, yes: bool) -> None:
     click.echo("This site trusts anew from its pinned root on.")
 
 
-def _known(agent: Agent, product: str) -> str:
-    products = agent.enrolment.profile.products
-    if product not in products:
-        raise Refused(
-            f"this site has no product {product!r}",
-            hint=f"it has {', '.join(products) or 'none'}",
-        )
-    return product
-
-
 def _version(text: str) -> str:
     try:
         return canonical_version(text)
@@ -243,6 +255,9 @@ def _log_to_stderr(line: str) -> None:
     log.setLevel(logging.INFO)
     log.propagate = False
 
+
+main.add_command(verify)
+main.add_command(repair)
 
 if __name__ == "__main__":
     main()

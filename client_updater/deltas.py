@@ -90,11 +90,11 @@ def rebuilt(delta: Path, basis: Basis, artifact: Artifact) -> Iterator[Readable]
     """
     try:
         fd = os.open(delta, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        with open(fd, "rb") as file, Patcher() as patcher:
-            source = _Source(file, basis, patcher)
-            yield Pieces(source.tar(artifact.files))
-    except ManifestError as error:
-        raise ArtifactMismatch(error.message) from error
+    except OSError as error:
+        raise ArtifactMismatch(f"{delta} cannot be read: {error.strerror}") from error
+    with open(fd, "rb") as file, Patcher() as patcher:
+        source = _Source(file, basis, patcher)
+        yield Pieces(source.tar(artifact.files))
 
 
 class Pieces:
@@ -138,8 +138,11 @@ class _Source:
     def _changed(self, old: FileList, new: FileList) -> Iterator[bytes]:
         planned = batches(old, new)
         patches = patch_stretches(self.delta, len(planned))
-        for batch, (offset, size) in zip(planned, patches, strict=True):
-            yield from self._patched(batch, offset, size)
+        try:
+            for batch, (offset, size) in zip(planned, patches, strict=True):
+                yield from self._patched(batch, offset, size)
+        except ManifestError as error:
+            raise ArtifactMismatch(error.message) from error
 
     def _patched(self, batch: Batch, offset: int, size: int) -> Iterator[bytes]:
         old = (piece for stretch in batch.old for piece in self._old(stretch))

@@ -80,7 +80,7 @@ class Downloads:
     folder: Path
     fetcher: Fetcher
     tries: int = 3
-    """Without any byte of progress; a download that goes on is not given up."""
+    """Below the minimum rate; a download that gets on is not given up."""
     _verified: set[str] = field(default_factory=set)
     """Hashes that this process has seen to be right; after a restart they are checked again."""
 
@@ -122,20 +122,26 @@ class Downloads:
         return self._fetch(target, part, arrived)
 
     def _fetch(self, target: Target, part: Part, arrived: Progress) -> Path:
-        failures = 0
+        failures, furthest = 0, part.size
         while part.size < target.length:
-            before = part.size
+            began = time.monotonic()
             try:
                 self._continue(target, part, arrived)
                 break
             except Unreachable as error:
-                failures = 0 if part.size > before else failures + 1
+                gained = part.size - furthest  # what comes again and again is no gain
+                went_on = self._is_fast_enough(gained, time.monotonic() - began)
+                failures, furthest = 0 if went_on else failures + 1, max(furthest, part.size)
                 if failures == self.tries:
                     raise DownloadFailed(
                         f"{target.path} cannot be downloaded: {error.message}",
                         retry_after=error.retry_after,
                     ) from error
         return self._finish(target, part)
+
+    def _is_fast_enough(self, size: int, seconds: float) -> bool:
+        """Whether a try that was cut off still got on: a trickle must not hold a poll for ever."""
+        return size > self.fetcher.settings.minimum_bytes_per_second * seconds
 
     def _continue(self, target: Target, part: Part, arrived: Progress) -> None:
         """One request for what is missing."""

@@ -28,7 +28,7 @@ PRIVATE_FILE = 0o600
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OLD_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-_LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+_LOCK = os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _FICLONE = 0x40049409
 _MORE = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -110,23 +110,26 @@ def append(path: Path) -> Sink:
 
 def write(path: Path, data: bytes) -> None:
     """Replace the content of ``path`` durably: afterwards it is new, whatever happens."""
+    write_in_order(path, data)
+    sync_folder(path.parent)
 
-    def fill(new: Path) -> None:
-        with create(new) as file:
-            file.write(data)
-            file.sync()
 
-    with _doing(f"write {path}"):
-        _swap(path, fill)
-        _sync_folder(path.parent)
+def write_in_order(path: Path, data: bytes) -> None:
+    """Replace ``path`` in one step, for power losses too; durable when its folder is synced."""
+    _replace(path, data, synced=True)
 
 
 def write_unsynced(path: Path, data: bytes) -> None:
     """Replace the content of ``path`` in one step for other processes, not for power losses."""
+    _replace(path, data, synced=False)
 
+
+def _replace(path: Path, data: bytes, *, synced: bool) -> None:
     def fill(new: Path) -> None:
         with create(new) as file:
             file.write(data)
+            if synced:
+                file.sync()
 
     with _doing(f"write {path}"):
         _swap(path, fill)
@@ -136,7 +139,7 @@ def link(path: Path, target: str) -> None:
     """Point the symbolic link ``path`` at ``target`` durably, from the old target in one step."""
     with _doing(f"point {path} at {target}"):
         _swap(path, lambda new: disk.symlink(target, new))
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
 def _swap(path: Path, make: Callable[[Path], None]) -> None:
@@ -157,14 +160,14 @@ def unlink_durably(path: Path) -> None:
     with _doing(f"remove {path}"):
         with suppress(FileNotFoundError):
             disk.unlink(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
 def move(old: Path, new: Path) -> None:
     """Give a synced file or tree its final name, durably."""
     with _doing(f"move {old} to {new}"):
         disk.rename(old, new)
-        _sync_folder(new.parent)
+        sync_folder(new.parent)
 
 
 def rename_unsynced(old: Path, new: Path) -> None:
@@ -173,17 +176,17 @@ def rename_unsynced(old: Path, new: Path) -> None:
         disk.rename(old, new)
 
 
-def make_folders(*paths: Path) -> None:
+def make_folders(*paths: Path, synced: bool = True) -> None:
     """Make private folders durably, where they are not there yet; parents come first.
 
-    The parents are synced even for folders that exist: a process may have died in between.
+    The parents are synced even for folders that exist, since a process may have died in between;
+    with ``synced=False`` they are not, for what is moved elsewhere or made again.
     """
     for path in paths:
         with _doing(f"make the folder {path}"), suppress(FileExistsError):
             disk.mkdir(path, PRIVATE_FOLDER)
-    for parent in sorted({path.parent for path in paths}):
-        with _doing(f"sync the folder {parent}"):
-            _sync_folder(parent)
+    for parent in sorted({path.parent for path in paths}) if synced else ():
+        sync_folder(parent)
 
 
 def make_folder_at(name: str, dir_fd: int) -> int:
@@ -213,8 +216,10 @@ def _raise(error: OSError) -> NoReturn:
     raise error
 
 
-def _sync_folder(path: Path) -> None:
-    _sync(path, _FOLDER)
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
+    with _doing(f"sync the folder {path}"):
+        _sync(path, _FOLDER)
 
 
 def _sync(name: Path | str, flags: int, dir_fd: int | None = None) -> None:

@@ -73,7 +73,7 @@ class Newcomer:
             return self._settle(root, answer, now)
 
     def _check(self, now: datetime) -> None:
-        SitePolicy.from_toml(self.policy_text)
+        SitePolicy.from_toml(self.policy_text).check_opens(now)
         if (self.state / ENROLMENT_FILE).exists():
             raise Refused(
                 f"{self.state.path} belongs to a site already",

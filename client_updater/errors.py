@@ -152,6 +152,10 @@ INSTALLERS_ERRORS: dict[FailureCode, type[InstallFailed]] = {
 """What an installer's exit status may amount to."""
 
 
+DISK_TROUBLE = (DiskFull, DiskError)
+"""What passes when somebody looks after the disk."""
+
+
 class Interrupted(InstallFailed):
     """An attempt was given up before anything was changed."""
 

@@ -37,8 +37,7 @@ def explain_product(agent: Agent, product: str, last: LastPoll) -> list[Explaine
     plan = _plan(agent, product, read)
     if plan is None:
         return []
-    installed = agent.products.installed(product, floor_or_empty(agent))
-    site = Site(agent.enrolment.profile, last_policy(agent.state), {product: installed})
+    site = _site(agent, product, last)
     now = agent.clock()
     return [
         Explained(release, list(explain(release, plan, site, now)))
@@ -46,6 +45,19 @@ def explain_product(agent: Agent, product: str, last: LastPoll) -> list[Explaine
             _releases(agent, product, read), key=lambda release: release.version, reverse=True
         )
     ]
+
+
+def _site(agent: Agent, product: str, last: LastPoll) -> Site:
+    floor, answer, profile = floor_or_empty(agent), last.answer, agent.enrolment.profile
+    names = {product, *profile.products}
+    return Site(
+        profile,
+        last_policy(agent.state),
+        {name: agent.products.installed(name, floor) for name in names},
+        answer.freezes if answer else (),
+        answer.hold if answer else "",
+        answer.approved if answer else {},
+    )
 
 
 def _plan(agent: Agent, product: str, read: dict[str, str]) -> RolloutPlan | None:

@@ -67,13 +67,24 @@ class Fetcher(FetcherInterface):
 
     settings: AgentSettings = field(default_factory=AgentSettings)
     stopping: Callable[[], bool] = never
-    skews: dict[str, timedelta] = field(default_factory=dict)
-    """Per host, how far its clock is ahead of ours; the agent empties it before each poll."""
+    _heard: dict[str, tuple[datetime, float]] = field(default_factory=dict)
+    """Per host, the time that it said, and the uptime then."""
     download_bytes_per_second: int | None = None
     """The limit of the site's policy; each poll reads it anew."""
 
     def __post_init__(self) -> None:
         self._pool = _pool(self.settings)
+
+    @property
+    def skews(self) -> dict[str, timedelta]:
+        """Per host, how far its clock is ahead of ours now: ours may have jumped since it spoke."""
+        now = datetime.now(UTC) - timedelta(seconds=_uptime())
+        heard = self._heard.items()
+        return {host: said - timedelta(seconds=uptime) - now for host, (said, uptime) in heard}
+
+    def forget_clocks(self) -> None:
+        """Before each poll: what was heard in an earlier one proves nothing now."""
+        self._heard.clear()
 
     def get(self, url: str, most_bytes: int) -> Answer:
         """Fetch a small file, with the settings' number of tries.
@@ -180,7 +191,7 @@ class Fetcher(FetcherInterface):
             served += timedelta(seconds=int(headers.get("Age", "0")))
         except (KeyError, ValueError, TypeError, OverflowError):
             return
-        self.skews[urlsplit(url).netloc] = served - datetime.now(UTC)
+        self._heard[urlsplit(url).netloc] = (served, _uptime())
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         """python-tuf's way in; ``download_bytes`` below is what it really calls."""
@@ -203,6 +214,10 @@ class Fetcher(FetcherInterface):
             reason = refusal(url, answer)
             raise DownloadHTTPError(reason.message, answer.status) from reason
         return answer.body
+
+
+def _uptime() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME)  # goes on while a machine sleeps
 
 
 def refusal(url: str, answer: Answer | Transfer) -> Unreachable:

@@ -168,14 +168,26 @@ class FloorFile:
         Raises:
             DiskFull, DiskError: at least one copy still says what it said.
         """
+        if self.note(floor):
+            durable.sync_folder(self.folder)
+        return floor
+
+    def note(self, floor: Floor) -> bool:
+        """Write both copies, unless they say so already; says whether anything was written.
+
+        For what nobody relies on yet: a power loss may bring back what they said before.
+
+        Raises:
+            DiskFull, DiskError: at least one copy still says what it said.
+        """
         found = [_read(path) for path in self._copies]
         if all(copy is not None and copy[1] == floor for copy in found):
-            return floor
+            return False
         newest = max((copy[0] for copy in found if copy is not None), default=0)
         body = to_json({"generation": newest + 1, "floor": floor.model_dump(mode="json")})
         for path in self._copies:
-            durable.write(path, b"%08x\n" % zlib.crc32(body) + body)
-        return floor
+            durable.write_in_order(path, b"%08x\n" % zlib.crc32(body) + body)
+        return True
 
     @property
     def _copies(self) -> tuple[Path, Path]:

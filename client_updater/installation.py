@@ -11,7 +11,13 @@ from datetime import datetime
 
 from client_updater.confirmation import Confirmation
 from client_updater.data_folders import data_folders
-from client_updater.errors import AgentError, InstallFailed, Interrupted, Unreachable
+from client_updater.errors import (
+    DISK_TROUBLE,
+    AgentError,
+    InstallFailed,
+    Interrupted,
+    Unreachable,
+)
 from client_updater.floor import FloorFile
 from client_updater.journal import Attempt, Journal, Step
 from client_updater.placing import Placing
@@ -22,7 +28,6 @@ from client_updater.restoring import restore
 from client_updater.running import Installed, Services
 from client_updater.slots import Slots
 from client_updater.snapshots import Snapshots
-from client_updater.values import values_for
 from client_updater.versions import Versions
 from manifests.failures import FailureCode
 from manifests.install import SlotInstall
@@ -60,21 +65,6 @@ class Installer:
     def versions(self) -> Versions:
         """What is here, seen with the policy."""
         return Versions(self.slots, self.policy)
-
-    def check_fit(self, release: Release) -> None:
-        """See, before anything is downloaded, that the site has and allows what it asks for.
-
-        Raises:
-            Incompatible: it does not.
-        """
-        product = release.path.product
-        values = values_for(release.manifest, self.policy)
-        data_folders(release.manifest, self.policy, values)
-        if product == AGENT_PRODUCT:
-            self.confirmation.ourselves.check(release.manifest)
-        self.placing.check(
-            release, self.versions.known(product, self.slots.current(product)), self.policy
-        )
 
     def begin(self, release: Release) -> Attempt:
         """Note a new attempt at a release, in place of one that it overtakes.
@@ -142,8 +132,8 @@ class Installer:
             Step.STAGE: self.preparation.stage,
             Step.ACTIVATE: self._activate,
             Step.RESTART: self.confirmation.restart,
-            Step.CONFIRM: self._confirm,
-            Step.SOAK: self._soak,
+            Step.CONFIRM: self._watch,
+            Step.SOAK: self._watch,
             Step.REVERT: self._revert,
             Step.KEEP: self._keep,
             Step.FAIL: self._fail,
@@ -153,10 +143,18 @@ class Installer:
         except AgentError as error:
             if attempt.step in (Step.KEEP, Step.FAIL):
                 raise
+            if attempt.step is Step.REVERT and isinstance(error, DISK_TROUBLE):
+                return self.journal.revert_again(attempt, error) or self._after(attempt, error)
             return self._after(attempt, error)
 
     def _after(self, attempt: Attempt, error: AgentError) -> Attempt:
         """What comes after a step that failed."""
+        noted = self.journal.read(attempt.product)
+        if noted is not None and (noted.attempt_id, noted.step) == (
+            attempt.attempt_id,
+            attempt.step,
+        ):
+            attempt = noted  # with what the step has counted before it failed
         waits = isinstance(error, Unreachable) and attempt.step.is_preparation
         if waits and not self.preparation.has_stalled(attempt):
             raise error
@@ -181,7 +179,8 @@ class Installer:
         snapshots = self._snapshots(product)
         if folders and snapshots.read(attempt.attempt_id) is None:
             snapshots.check_room(folders)
-        self._stop(product, before)
+        if folders or not release.manifest.reboot_required:
+            self._stop(product, before)  # else the old one goes on until the restart
         snapshots.take(attempt.attempt_id, folders)
         if product == AGENT_PRODUCT:
             self.confirmation.ourselves.prepare(before)
@@ -204,13 +203,11 @@ class Installer:
         )
         return counted
 
-    def _confirm(self, attempt: Attempt) -> Attempt | None:
+    def _watch(self, attempt: Attempt) -> Attempt | None:
         installed = self.installed(attempt.product, attempt.version)
+        if attempt.step is Step.SOAK:
+            return self.confirmation.soak(attempt, installed)
         return self.confirmation.confirm(attempt, installed)
-
-    def _soak(self, attempt: Attempt) -> Attempt | None:
-        installed = self.installed(attempt.product, attempt.version)
-        return self.confirmation.soak(attempt, installed)
 
     def _keep(self, attempt: Attempt) -> None:
         product, version = attempt.product, attempt.version
@@ -247,10 +244,7 @@ class Installer:
             self.placing.take_back(attempt, installed, before)
 
     def _restore_data(self, attempt: Attempt) -> None:
-        snapshots = self._snapshots(attempt.product)
-        snapshot = snapshots.read(attempt.attempt_id)
-        if snapshot is not None:
-            restore(snapshot, snapshots.path(attempt.attempt_id))
+        restore(self._snapshots(attempt.product), attempt.attempt_id)
 
     def _snapshots(self, product: str) -> Snapshots:
         return Snapshots(self.placing.snapshots / product)

@@ -4,6 +4,7 @@ One file per product. After a crash the agent reads it and calls the same functi
 names; so every step can be done twice, and what it reports carries the number that was noted.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -20,6 +21,9 @@ from manifests.errors import ManifestError
 from manifests.failures import FailureCode
 from manifests.install_report import Phase
 from manifests.target_paths import ProductName, VersionText
+
+MAX_REVERTS = 12
+"""Tries of a revert that the disk refuses, before it counts as failed."""
 
 
 class Step(StrEnum):
@@ -69,6 +73,8 @@ class Attempt(Document):
     """How often the new version had to be started before it was confirmed."""
     placings: int = 0
     """How often an installer, ours or a vendor's, was begun to put it in place."""
+    revert_tries: int = 0
+    """How often the disk refused what putting the old version back needs."""
     boot_id: str = ""
     """The boot in which it was activated or last started."""
     soak_until: UtcDatetime | None = None
@@ -84,6 +90,15 @@ class Attempt(Document):
     code: FailureCode | None = None
     detail: str = ""
     log_tail: str = ""
+
+    @property
+    def is_relied_on(self) -> bool:
+        """Whether its note has to outlive a power loss from the moment that it is written.
+
+        At STAGE, and at CONFIRM before the first start, nothing was told or done that would not
+        come to the same when the step before is done again.
+        """
+        return not (self.step is Step.STAGE or (self.step is Step.CONFIRM and self.starts == 0))
 
     def at(self, step: Step) -> "Attempt":
         """The attempt at its next step."""
@@ -118,13 +133,33 @@ class Journal:
     folder: Path
 
     def note(self, attempt: Attempt) -> Attempt:
-        """Write down what comes next, durably, before it begins.
+        """Write down what comes next before it begins, durably where anything relies on it.
 
         Raises:
             DiskFull, DiskError: the old note still stands.
         """
-        durable.write(self._path(attempt.product), attempt.to_bytes())
+        write = durable.write if attempt.is_relied_on else durable.write_in_order
+        write(self._path(attempt.product), attempt.to_bytes())
         return attempt
+
+    def revert_again(self, attempt: Attempt, error: AgentError) -> Attempt | None:
+        """What follows when the disk refuses what a revert needs: another try at once.
+
+        Later tries come with the next polls; None when there were too many. A disk that refuses
+        is no reason to give a site up, but where it takes our notes of it a person has to come.
+
+        Raises:
+            AgentError: ``error``; the attempt stays where it is.
+        """
+        tries = attempt.revert_tries + 1
+        counted = attempt.model_copy(update={"revert_tries": tries})
+        if tries >= MAX_REVERTS:
+            return None
+        if tries == 1:
+            return counted
+        with suppress(AgentError):
+            self.note(counted)
+        raise error
 
     def clear(self, product: str) -> None:
         """The attempt is over. Coming to this point twice does no harm, so it is not synced."""
@@ -143,6 +178,13 @@ class Journal:
         except (ManifestError, StateUnusable):
             durable.remove(self._path(product))
             return None
+
+    def counted(self, attempt: Attempt) -> Attempt:
+        """The attempt with what its present step has noted since it began."""
+        noted = self.read(attempt.product)
+        if noted is None or (noted.attempt_id, noted.step) != (attempt.attempt_id, attempt.step):
+            return attempt
+        return noted
 
     def unfinished(self) -> list[Attempt]:
         """All unfinished attempts, in the order of their products' names."""

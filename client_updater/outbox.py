@@ -70,15 +70,16 @@ class Outbox:
             except StateUnusable:
                 self.set_aside(number)  # somebody has been at it: not ours to send any more
 
-    def acknowledge(self, sequence: int) -> None:
-        """The server has it: remember that, then forget the report.
+    def acknowledge(self, *sequences: int) -> None:
+        """The server has these reports: remember that, then forget them.
 
         Raises:
-            DiskFull, DiskError: it may be sent again, which does no harm.
+            DiskFull, DiskError: they may be sent again, which does no harm.
         """
-        newest = max(sequence, self.acknowledged())
+        newest = max(*sequences, self.acknowledged())
         durable.write(self.folder / "acknowledged", str(newest).encode())
-        durable.remove(self._path(sequence))
+        for sequence in sequences:
+            durable.remove(self._path(sequence))
 
     def set_aside(self, sequence: int) -> None:
         """Take out of the way what the server will never accept; it is kept for a person."""

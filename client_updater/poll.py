@@ -16,6 +16,7 @@ from client_updater.agent import Agent
 from client_updater.choice import Chooser
 from client_updater.clockwork import check_skew, check_time
 from client_updater.errors import (
+    DISK_TROUBLE,
     AgentError,
     ExpiredMetadata,
     Incompatible,
@@ -24,6 +25,7 @@ from client_updater.errors import (
     Unreachable,
     Untrusted,
 )
+from client_updater.fitness import check_fit
 from client_updater.floor import Seen
 from client_updater.installation import Installer
 from client_updater.journal import Step
@@ -77,13 +79,15 @@ class Poll:
             agent.floors,
             agent.clock,
             server_hold=self.before.answer.hold if self.before.answer else "",
+            server_freezes=self.before.answer.freezes if self.before.answer else (),
+            client_approved=self.before.answer.approved if self.before.answer else {},
         )
 
     def run(self) -> LastPoll:
         """All stations, then the record."""
         agent = self.agent
         self._try(agent.state.make)
-        agent.fetcher.skews.clear()
+        agent.fetcher.forget_clocks()
         self._try(self._read_policy)
         agent.fetcher.download_bytes_per_second = self.chooser.policy.download_bytes_per_second
         self.installer: Installer = agent.installer(self.chooser.policy)
@@ -113,7 +117,8 @@ class Poll:
             question()
         except AgentError as error:
             log.warning("%s", error)
-            self.server_problems.append(error)
+            is_ours = isinstance(error, DISK_TROUBLE)
+            (self.problems if is_ours else self.server_problems).append(error)
 
     def _hold(self, error: AgentError) -> None:
         """Go on looking, but install nothing in this poll."""
@@ -125,7 +130,7 @@ class Poll:
         if self.agent.settings_problem is not None:
             self._hold(self.agent.settings_problem)
         try:
-            self.chooser.policy = read_policy(self.agent.state)
+            self.chooser.policy = read_policy(self.agent.state, self.agent.clock())
         except PolicyInvalid as error:
             self._hold(error)
 
@@ -184,7 +189,7 @@ class Poll:
 
     def _install(self, offers: Offers, release: Release) -> None:
         try:
-            self.installer.check_fit(release)
+            check_fit(release, self.installer)
         except Incompatible as error:
             self._refuse(error, offers.product, str(release.path))
             self._note(offers, Stay("values", error.message, ADMINISTRATOR, expected=False))

@@ -90,8 +90,8 @@ class ProductRecord(Document):
     def pause(self, version: str, now: datetime) -> Wait | None:
         """The wait between two tries of the same version."""
         until = self.not_before.get(version)
-        if until is None or until <= now:
-            return None
+        if until is None or not now < until <= now + _LONGEST_PAUSE:
+            return None  # a longer one was written under a clock that was ahead
         reason = f"attempt {self.tries.get(version, 0)} of it failed; it is tried again"
         return Wait("pause", until, reason, NOBODY)
 

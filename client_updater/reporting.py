@@ -115,15 +115,17 @@ class Reporter:
         Raises:
             Unreachable, NotEnrolled: the rest is kept for the next time.
         """
-        before = self.outbox.acknowledged()
+        before, received = self.outbox.acknowledged(), list[int]()
         try:
             for sealed in self.outbox.pending():
                 try:
-                    server.report(sealed)
-                    self.outbox.acknowledge(sealed.sequence)
+                    if server.report(sealed):
+                        received.append(sealed.sequence)
                 except (Rejected, ManifestError):
                     self.outbox.set_aside(sealed.sequence)
         finally:
+            if received:  # once for all: what is sent twice is counted once
+                self.outbox.acknowledge(*received)
             if self.outbox.acknowledged() > before:
                 self._remember_number()
 
@@ -132,4 +134,4 @@ class Reporter:
             floor = self.floors.load()
         except TrustLost:
             return
-        self.floors.save(floor.numbered(self.outbox.acknowledged()))
+        self.floors.note(floor.numbered(self.outbox.acknowledged()))

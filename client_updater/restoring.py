@@ -15,23 +15,26 @@ from pathlib import Path
 
 from client_updater import durable
 from client_updater.errors import RevertFailed, disk_trouble
-from client_updater.snapshots import FILE, FOLDER, Entry, KeptFolder, Snapshot, decoded
+from client_updater.snapshots import FILE, FOLDER, Entry, KeptFolder, Snapshots, decoded
 
 _TEMPORARY = ".hsp-updater.restored"
 _PIECE_BYTES = 1024 * 1024
 
 
-def restore(snapshot: Snapshot, copies: Path) -> None:
-    """Make every data folder what it was, and see that it is.
+def restore(snapshots: Snapshots, attempt_id: str) -> None:
+    """Make every data folder what it was before an attempt, and see that it is.
+
+    Nothing happens where no snapshot was finished: then nothing was changed either.
 
     Raises:
         RevertFailed: a copy is damaged, or something still differs in the end.
         DiskFull, DiskError: the system refuses; it can be done again.
     """
-    for folder in snapshot.folders:
+    snapshot = snapshots.read(attempt_id)
+    for folder in snapshot.folders if snapshot is not None else ():
         path = Path(folder.path)
         try:
-            _restore(folder, path, copies)
+            _restore(folder, path, snapshots.path(attempt_id))
             different = next(_differences(folder, path), None)
         except OSError as error:
             raise disk_trouble(error, f"put back the data in {path}") from error

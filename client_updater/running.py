@@ -106,7 +106,7 @@ class Services:
         service = installed.release.manifest.install.service
         if isinstance(service, Program):
             self.programs.stop(installed.product, service.stop_grace_seconds)
-        elif isinstance(service, ServiceCommands):
+        elif isinstance(service, ServiceCommands) and self.is_up(installed):
             self._ordered(installed, service, "stop", service.stop)
 
     def shut_down(self, installed: Installed) -> None:

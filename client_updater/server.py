@@ -54,8 +54,8 @@ class Server:
         message = seal(request.to_bytes(), ENROLMENT_TYPE, self.key.signer)
         return self._send("enrol", message, EnrolmentAnswer)
 
-    def check_in(self, status: CheckIn) -> CheckInAnswer:
-        """Give a sign of life.
+    def check_in(self, status: CheckIn) -> CheckInAnswer | None:
+        """Give a sign of life; None where it is carried and nobody answers yet.
 
         Raises:
             NotEnrolled: the server does not know this site, or not by this key.
@@ -65,8 +65,8 @@ class Server:
         message = seal(status.to_bytes(), CHECK_IN_TYPE, self.key.signer)
         return self._send("check-in", message, CheckInAnswer)
 
-    def report(self, sealed: Sealed) -> None:
-        """Hand a report over; returns when the server has it durably.
+    def report(self, sealed: Sealed) -> bool:
+        """Hand a report over; says whether the server has it durably, so that it may be forgotten.
 
         Raises:
             NotEnrolled, Rejected, Unreachable: as ``check_in``; or the receipt is for another.
@@ -76,6 +76,7 @@ class Server:
         receipt = self._send("reports", sealed.envelope, ReportReceipt)
         if (receipt.sequence, receipt.sha256) != wanted:
             raise Unreachable(f"{self.url} gave a receipt for something else than was sent")
+        return True
 
     def _send(self, name: str, message: bytes, kind: type[D]) -> D:
         url = f"{self.url}/v1/{name}"

@@ -5,6 +5,7 @@
 agent reaches the outside; all of it is optional.
 """
 
+from datetime import datetime
 from typing import Annotated, Any, Self
 
 from pydantic import Field
@@ -123,15 +124,18 @@ def read_enrolment(state: StateFolder) -> Enrolment:
         raise StateUnusable(f"{state / ENROLMENT_FILE} is damaged: {error.message}") from error
 
 
-def read_policy(state: StateFolder) -> SitePolicy:
+def read_policy(state: StateFolder, now: datetime) -> SitePolicy:
     """The administrator's policy; the last valid one is kept beside it.
 
     Raises:
-        PolicyInvalid: missing, not TOML, or a field is wrong or unknown.
+        PolicyInvalid: missing, not TOML, a field is wrong or unknown, or a window that was written
+            since the last poll never opens.
     """
     path = state / POLICY_FILE
     try:
         policy = SitePolicy.from_plain(_toml(state, POLICY_FILE))
+        if policy != last_policy(state):
+            policy.check_opens(now)
     except FileNotFoundError as error:
         raise PolicyInvalid(f"{path} is missing", hint="restore it from your backup") from error
     except ManifestError as error:

@@ -72,7 +72,8 @@ class Slots:
         """Keep the manifest, so that everything from here on works without the network."""
         kept = KeptRelease(path=str(release.path), manifest=release.manifest)
         product = release.path.product
-        durable.make_folders(self.folder / product)
+        if self.current(product) is None:  # else the folder is durable, as the link in it is
+            durable.make_folders(self.folder / product)
         durable.write(self._record(product, release.path.version), kept.to_bytes())
 
     def release(self, product: str, version: str) -> Release:
@@ -209,14 +210,15 @@ def verify_tree(folder: Path, files: FileList, *, exactly: bool = True) -> None:
         ArtifactMismatch: names the first difference.
     """
     wanted = {entry.path: entry for entry in files}
-    for path in _files_below(folder) if exactly else ():
+    for path in files_below(folder) if exactly else ():
         if path not in wanted:
             raise ArtifactMismatch(f"{folder / path} is not in the signed list")
     for entry in files:
         _verify_file(folder, entry)
 
 
-def _files_below(folder: Path) -> Iterator[str]:
+def files_below(folder: Path) -> Iterator[str]:
+    """Everything below a folder that is no folder itself, links to folders among it."""
     for parent, folders, names in os.walk(folder):
         linked = [name for name in folders if (Path(parent) / name).is_symlink()]
         for name in [*names, *linked]:
@@ -229,6 +231,9 @@ def _verify_file(folder: Path, entry: FileEntry) -> None:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise ArtifactMismatch(f"{path} is missing or no file: {error.strerror}") from error
+    if stat.S_ISDIR(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise ArtifactMismatch(f"{path} is a folder")
     with open(fd, "rb") as file:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode) or found.st_size != entry.size_bytes:

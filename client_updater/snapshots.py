@@ -110,7 +110,7 @@ class Snapshots:
             return
         path = self.path(attempt_id)
         durable.remove(path)
-        durable.make_folders(self.folder.parent, self.folder, path)
+        durable.make_folders(self.folder, path)
         try:
             kept = _Copying(path)
             record = Snapshot(folders=tuple(kept.folder(each) for each in folders))

@@ -12,6 +12,8 @@ Layout, below ``/var/lib/hsp-updater`` unless said otherwise::
     journal/    the step that each unfinished attempt has come to
     outbox/     reports that the server has not acknowledged
     run/ logs/  the programs that run, and what they print
+    snapshots/  what an unfinished attempt may have to put back: data, replaced packages
+    launcher/   what the agent and its launcher tell each other
 """
 
 import fcntl
@@ -30,7 +32,7 @@ DEFAULT_STATE = Path("/var/lib/hsp-updater")
 MAX_STATE_FILE_BYTES = 32 * 1024 * 1024
 _FOLDERS = (
     *("trust", "metadata", "metadata/verified", "downloads", "staging", "slots"),
-    *("products", "journal", "outbox", "run", "logs"),
+    *("products", "journal", "outbox", "run", "logs", "snapshots", "launcher"),
 )
 
 

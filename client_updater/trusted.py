@@ -50,8 +50,7 @@ class Target:
     length: int
     sha256: str
     sha512: str = ""
-    """Only where no sha256 was signed. Our repositories list a sha256; the specification lets others
-    choose."""
+    """Only where no sha256 was signed. Ours always is; the specification lets others choose."""
 
     @property
     def digest(self) -> str:

@@ -1,8 +1,10 @@
 """The agent's answers in plain words, and the same as JSON for programs."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from functools import wraps
+from typing import ParamSpec
 
 from client_updater.agent import Agent
 from client_updater.explanation import Explained
@@ -10,17 +12,33 @@ from client_updater.status import LastPoll
 from manifests.check_in import ProductStatus
 from manifests.decision import Answer, Wait
 
+P = ParamSpec("P")
+
 _GATES = {
     "newer": "is it newer?",
     "applicable": "is it for this site?",
     "held": "does nobody hold it?",
     "stepping_stone": "can it follow what runs?",
+    "requires": "does what it needs run?",
     "not_failed_here": "has it not failed here?",
+    "approved": "has who must be asked said yes?",
     "wave_open": "has this site's turn come?",
     "window_open": "may the site be changed now?",
 }
 
 
+def _printable(lines: Callable[P, Iterable[str]]) -> Callable[P, Iterator[str]]:
+    """Lines with nothing in them that a terminal would obey: servers write some of the words."""
+
+    @wraps(lines)
+    def safe(*args: P.args, **kwargs: P.kwargs) -> Iterator[str]:
+        for line in lines(*args, **kwargs):
+            yield "".join(letter if letter.isprintable() else "?" for letter in line)
+
+    return safe
+
+
+@_printable
 def status_lines(agent: Agent, last: LastPoll) -> Iterator[str]:
     """``status``, for people."""
     profile = agent.enrolment.profile
@@ -35,6 +53,7 @@ def status_lines(agent: Agent, last: LastPoll) -> Iterator[str]:
         yield f"Reports that the server has not acknowledged yet: {pending}"
 
 
+@_printable
 def result_lines(last: LastPoll) -> Iterator[str]:
     """How the last poll went."""
     if last.at is None:
@@ -85,6 +104,7 @@ def _server(last: LastPoll) -> str:
     return heard + hold
 
 
+@_printable
 def explained_lines(product: str, releases: list[Explained], last: LastPoll) -> Iterator[str]:
     """``explain``, for people."""
     yield f"{product}:"

@@ -20,9 +20,10 @@ import zstandard
 from distribution.collected import Collected, CollectedFile
 from distribution.errors import Conflict, Unavailable
 from distribution.schedules import text_of
-from distribution.unpacking import read_input
+from distribution.unpacking import keep_packages, read_input
 from manifests.errors import ManifestError
 from manifests.file_list import END_OF_TAR, tar_header, tar_padding, tar_size_bytes
+from manifests.install import PackageInstall
 from manifests.release import Artifact, ReleaseManifest
 from manifests.rollout import Schedule
 from manifests.target_paths import MANIFEST_NAME
@@ -123,13 +124,28 @@ def _write(source: Path, manifest: ReleaseManifest, working: Path, out: Path) ->
     contents = working / "contents"
     contents.mkdir()
     out.mkdir()
-    files = read_input(source, Collected(contents))
+    files = _read(source, manifest, Collected(contents))
     named = manifest.artifacts[0]
     artifact = _write_artifact(files, named, out / named.name)
     shutil.rmtree(contents)
     finished = manifest.model_copy(update={"artifacts": (artifact,)})
     (out / MANIFEST_NAME).write_bytes(finished.to_bytes())
     return finished
+
+
+def _read(source: Path, manifest: ReleaseManifest, collected: Collected) -> list[CollectedFile]:
+    """The files of the artifact. What dpkg is to install stays whole; anything else is unpacked."""
+    install = manifest.install
+    if not isinstance(install, PackageInstall):
+        return read_input(source, collected)
+    files = keep_packages(source, collected)
+    if len(files) != len(install.packages):
+        raise ManifestError(
+            f"{source} holds {len(files)} packages, "
+            f"and the description names {', '.join(install.packages)}",
+            hint="name every package, each once, in install.packages",
+        )
+    return files
 
 
 def _write_artifact(files: list[CollectedFile], named: Artifact, target: Path) -> Artifact:

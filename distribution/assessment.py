@@ -51,6 +51,7 @@ def assess(course: Course, waves: Sequence[Counts], now: datetime) -> Verdict:
     total = sum(waves, Counts())
     return (
         _stop_rule(course.gates, total)
+        or _braked(course)
         or _soaking(course, now)
         or _success_rule(course.gates, total)
         or _next(course, now)
@@ -65,6 +66,10 @@ def _stop_rule(gates: Gates, total: Counts) -> Verdict | None:
         f"the stop rule: {total.failed} of {total.attempted} sites that tried it failed, "
         f"more than {gates.error_threshold_percent} %"
     )
+
+
+def _braked(course: Course) -> Verdict | None:
+    return Hold(course.brake) if course.brake else None
 
 
 def _soaking(course: Course, now: datetime) -> Verdict | None:

@@ -11,9 +11,10 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select, update
 
-from distribution import support_desk
+from distribution import events, support_desk
 from distribution.columns import BIGGEST
 from distribution.database import Database
+from distribution.events import EventKind
 from distribution.support_desk import Sighting
 from distribution.tables import Attempt, Receipt
 from manifests import envelope
@@ -91,6 +92,16 @@ def _advance(session: Session, receipt: Receipt, report: InstallReport, now: dat
     attempt = _attempt(session, receipt, report)
     if receipt.place > attempt.place:
         _move(attempt, receipt, report)
+        events.tell(
+            session,
+            EventKind.PHASE,
+            now,
+            site_id=receipt.site_id,
+            product=attempt.product,
+            version=attempt.version,
+            phase=attempt.phase,
+            code=attempt.code or "",
+        )
     session.add(attempt)
     session.flush()
     if report.phase is Phase.CONFIRMED:

@@ -9,8 +9,9 @@ from typing import Protocol
 
 from sqlmodel import Session
 
-from distribution import alarms, fleet
+from distribution import alarms, events, fleet, freeze_records, holds, openings
 from distribution.database import Database
+from distribution.events import EventKind
 from distribution.reports import known_site
 from distribution.sealed import check_signature, peeked
 from distribution.settings import Settings
@@ -55,13 +56,22 @@ def accept(
         if not _is_stale(site, said):
             _note(session, site, said, now)
         session.add(site)
-        hold = site.hold
+        _tell(session, site, said, now)
+        hold, approved = holds.hold_of(session, site), holds.approved(session, site.client_id)
+        freezes = freeze_records.for_site(session, site.id, site.client_id, now)
     return CheckInAnswer(
         poll_seconds=settings.poll_seconds,
         root_version=newest.root_version,
         timestamp_version=newest.timestamp_version,
         hold=hold,
+        approved=approved,
+        freezes=freezes,
     )
+
+
+def _tell(session: Session, site: Site, said: CheckIn, now: datetime) -> None:
+    runs = {status.product: status.installed.version for status in said.products}
+    events.tell(session, EventKind.CHECK_IN, now, site_id=site.id, runs=runs, problem=site.problem)
 
 
 def _is_stale(site: Site, said: CheckIn) -> bool:
@@ -75,6 +85,9 @@ def _note(session: Session, site: Site, said: CheckIn, now: datetime) -> None:
     if code is not None and code != site.problem:
         alarms.ring(session, site.id, code, code, said.detail or said.problem[:200], now)
     site.problem = code or ""
+    known = fleet.check_in_of(site)
+    freeze_records.note_policy(session, site.id, known.policy if known else None, said.policy, now)
+    openings.note(session, site.id, known.policy if known else None, said.policy, now)
     site.check_in = said.to_bytes().decode()
     profile = fleet.profile_of(site).model_copy(update={"ring": said.ring})
     site.profile = to_json(profile.model_dump(mode="json")).decode()

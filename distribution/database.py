@@ -10,7 +10,7 @@ The only module that knows SQLAlchemy's errors.
 
 import fcntl
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -26,7 +26,7 @@ from sqlalchemy.exc import (
 )
 from sqlmodel import Session, SQLModel, create_engine, text
 
-from distribution import tables  # noqa: F401 - fills the metadata
+from distribution import calendar_tables, tables  # noqa: F401 - fill the metadata
 from distribution.errors import Misconfigured, Unavailable
 from distribution.settings import Settings
 
@@ -36,13 +36,18 @@ DATABASE_FILE = "hsp.db"
 _WRITES = "hsp_writes"
 
 
+Check = Callable[[Session], None]
+"""What a transaction must hold to; it raises where it does not."""
+
+
 class Database:
     """The engine and the two kinds of session over it."""
 
-    def __init__(self, engine: Engine, locks: Path) -> None:
+    def __init__(self, engine: Engine, locks: Path, check: Check | None = None) -> None:
         self.engine = engine
         self._writers = engine.execution_options(**{_WRITES: True})
         self._locks = locks
+        self._check = check
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -58,6 +63,10 @@ class Database:
         database = cls(_engine(url), settings.home)
         create_schema(database)
         return database
+
+    def guarded(self, check: Check) -> "Database":
+        """The same database, in which every transaction that writes begins with ``check``."""
+        return Database(self.engine, self._locks, check)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -78,6 +87,8 @@ class Database:
         """
         with _answers(), Session(self._writers, expire_on_commit=False) as session:
             session.connection()  # takes the turn now, before anything is read
+            if self._check is not None:
+                self._check(session)
             yield session
             session.commit()
 

@@ -4,6 +4,7 @@ The only module of the server that imports hdiffpatch. Memory is bounded by a ba
 releases' size.
 """
 
+import io
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -58,14 +59,19 @@ class Reader:
     offsets: dict[str, int]
 
     def joined(self, stretches: Sequence[Stretch]) -> bytes:
-        """The bytes of these stretches, one after the other."""
-        with self.tar.open("rb") as file:
-            return b"".join(self._pieces(file.fileno(), stretches))
+        """The bytes of these stretches, one after the other, and held only once."""
+        joined = io.BytesIO()
+        with self.tar.open("rb", buffering=0) as file:
+            for stretch in stretches:
+                offset = self.offsets[stretch.path] + stretch.offset_bytes
+                for piece in _pieces(file.fileno(), offset, stretch.size_bytes):
+                    joined.write(piece)
+        return joined.getvalue()
 
-    def _pieces(self, fd: int, stretches: Sequence[Stretch]) -> Iterator[bytes]:
-        for stretch in stretches:
-            offset = self.offsets[stretch.path] + stretch.offset_bytes
-            yield os.pread(fd, stretch.size_bytes, offset)
+
+def _pieces(fd: int, offset: int, size: int) -> Iterator[bytes]:
+    for begin in range(0, size, COPY_BYTES):
+        yield os.pread(fd, min(COPY_BYTES, size - begin), offset + begin)
 
 
 def write_delta(old: Unpacked, new: Unpacked, out: Path) -> None:
@@ -74,14 +80,18 @@ def write_delta(old: Unpacked, new: Unpacked, out: Path) -> None:
     Raises:
         Unavailable: the coder gives up, or a patch is of no use.
     """
-    coder = hdiffpatch.Lzma2Config.best_compression()
+    coder = hdiffpatch.Lzma2Config(level=9, window=25, threads=1)  # more threads, more memory
     before, after = old.reader(), new.reader()
     with out.open("wb") as file:
         file.write(MAGIC)
         for batch in batches(old.files, new.files):
             try:
                 patch = hdiffpatch.diff(
-                    before.joined(batch.old), after.joined(batch.new), coder, validate=False
+                    before.joined(batch.old),
+                    after.joined(batch.new),
+                    coder,
+                    validate=False,  # agents do, by the release's own hashes
+                    big_cache_match=True,  # the same bytes in two thirds of the time
                 )
             except (hdiffpatch.HDiffPatchError, MemoryError) as error:
                 raise Unavailable(f"the patch coder gave up: {error}") from error

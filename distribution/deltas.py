@@ -10,12 +10,11 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from packaging.version import Version
@@ -198,13 +197,29 @@ def _unpacked(server: Server, release: Release, artifact: Artifact, folder: Path
 
 
 def _in_a_process(old: Unpacked, new: Unpacked, out: Path) -> None:
-    """The coder takes its time and memory, and native code may crash: not in the server."""
-    spawned = get_context("spawn")
-    with ProcessPoolExecutor(1, spawned, initializer=os.nice, initargs=(10,)) as pool:
-        try:
-            pool.submit(write_delta, old, new, out).result()
-        except BrokenProcessPool as error:
-            raise Unavailable("the process that makes a delta ended by itself") from error
+    """The coder takes its time and memory, and native code may crash: not in the server.
+
+    The process ends with the server's.
+    """
+    context = get_context("spawn")
+    words, says = context.Pipe(duplex=False)
+    process = context.Process(target=_code, args=(old, new, out, says), daemon=True)
+    process.start()
+    says.close()
+    process.join()
+    with words:
+        problem = words.recv() if words.poll() else f"it ended with {process.exitcode}"
+    if problem:
+        raise Unavailable(f"the process that makes a delta failed: {problem}")
+
+
+def _code(old: Unpacked, new: Unpacked, out: Path, says: Connection) -> None:
+    os.nice(10)
+    try:
+        write_delta(old, new, out)
+        says.send("")
+    except (Unavailable, OSError) as error:
+        says.send(str(error))
 
 
 # --- what was done

@@ -83,6 +83,13 @@ class LostRace(Conflict):
     code = "lost_race"
 
 
+class LostLease(Conflict):
+    """Another scheduler has taken over; this one must not write any more."""
+
+    exit_status = EXIT_UNAVAILABLE
+    code = "lost_lease"
+
+
 class OtherFile(DistributionError):
     """The file is not the one that the reader began to read."""
 
@@ -113,6 +120,14 @@ class Unauthorised(DistributionError):
     http_status = 401
     exit_status = EXIT_NO_PERMISSION
     code = "unauthorised"
+
+
+class NotAllowed(DistributionError):
+    """Known, but this is somebody else's to decide."""
+
+    http_status = 403
+    exit_status = EXIT_NO_PERMISSION
+    code = "not_allowed"
 
 
 class TooLarge(DistributionError):

@@ -5,12 +5,12 @@ site itself said then is in the site's record.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlmodel import Session
 
-from distribution import fleet, plans
+from distribution import fleet, freeze_records, holds, plans
 from distribution.errors import NotFound
 from distribution.tables import Site
 from manifests import decision
@@ -69,7 +69,14 @@ def explain(
     Raises:
         NotFound: there is no such site.
     """
-    site = fleet.whole_site(known_site(session, site_id))
+    row = known_site(session, site_id)
+    freezes = freeze_records.for_site(session, row.id, row.client_id, now)
+    site = replace(
+        fleet.whole_site(row),
+        freezes=freezes,
+        hold=holds.hold_of(session, row),
+        approved=holds.approved(session, row.client_id),
+    )
     mine = [r for r in releases if r.manifest.product in site.profile.products]
     newest = sorted(mine, key=lambda r: (r.path.product, r.version), reverse=True)[:NEWEST]
     names = {release.path.product for release in newest}

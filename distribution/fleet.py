@@ -4,10 +4,12 @@ Reads rows and makes the values that ``assessment`` works on.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+from distribution import freeze_records, holds
 from distribution.standing import Candidate, Outcome, Said
 from distribution.tables import Attempt, RolloutRow, Site, SiteProduct
 from manifests import site as sites
@@ -43,9 +45,24 @@ def whole_site(row: Site) -> sites.Site:
     return sites.Site(profile_of(row), said.policy, installed)
 
 
+def whole_fleet(session: Session, now: datetime) -> list[sites.Site]:
+    """Every enrolled site with all that the server holds and freezes there, to preview with."""
+    freezes = freeze_records.OfSites(session, now)
+    wanted = select(Site).where(col(Site.revoked_at).is_(None)).order_by(Site.id)
+    return [
+        replace(
+            whole_site(row),
+            freezes=freezes.of(row.id, row.client_id),
+            hold=holds.hold_of(session, row),
+            approved=holds.approved(session, row.client_id),
+        )
+        for row in session.exec(wanted)
+    ]
+
+
 def candidates(session: Session, row: RolloutRow, online_since: datetime) -> list[Candidate]:
     """Every enrolled site that has the product of a rollout."""
-    outcomes = _outcomes(session, row)
+    outcomes, held = _outcomes(session, row), holds.held(session)
     wanted = (
         select(Site, SiteProduct)
         .where(Site.id == SiteProduct.site_id, SiteProduct.product == row.product)
@@ -57,6 +74,7 @@ def candidates(session: Session, row: RolloutRow, online_since: datetime) -> lis
             online=site.last_seen >= online_since,
             outcome=outcomes.get(site.id, Outcome.NONE),
             said=_said(status, row.release),
+            held=held.holds(site),
         )
         for site, status in session.exec(wanted)
     ]
@@ -99,6 +117,16 @@ def outcome_of(attempt: Attempt, counted_from: datetime) -> Outcome:
 
 def _failed_at(moment: datetime, counted_from: datetime) -> Outcome:
     return Outcome.FAILED if moment >= counted_from else Outcome.NONE
+
+
+def profiles(session: Session, product: str) -> list[SiteProfile]:
+    """Every enrolled site that has a product."""
+    wanted = (
+        select(Site)
+        .join(SiteProduct, col(SiteProduct.site_id) == col(Site.id))
+        .where(SiteProduct.product == product, col(Site.revoked_at).is_(None))
+    )
+    return [profile_of(site) for site in session.exec(wanted)]
 
 
 def silent_sites(session: Session, online_since: datetime) -> Iterable[Site]:

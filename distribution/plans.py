@@ -13,13 +13,13 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from distribution import catalogue
+from distribution import catalogue, freeze_records
 from distribution.database import Database
 from distribution.errors import Conflict, LostRace, NotFound, Unavailable
 from distribution.publish import OnlineKeys, publish_targets
-from distribution.tables import PlanRow, RolloutRow, WaveRow
+from distribution.tables import BrakeRow, PlanRow, RolloutRow, WaveRow
 from manifests.documents import parse_json
-from manifests.rollout import Change, Rollout, RolloutPlan, RolloutState, SiteFilter, Wave
+from manifests.rollout import Brake, Change, Rollout, RolloutPlan, RolloutState, SiteFilter, Wave
 from manifests.target_paths import plan_path, rollouts_role
 from signing.store import Store
 
@@ -62,10 +62,34 @@ def write(session: Session, product: str, now: datetime) -> None:
     wanted = select(RolloutRow).where(RolloutRow.product == product).order_by(col(RolloutRow.id))
     rollouts = (rollout_document(r, waves_of(session, r.id)) for r in session.exec(wanted))
     row.serial += 1
-    plan = RolloutPlan(product=product, serial=row.serial, written_at=now, rollouts=tuple(rollouts))
+    plan = RolloutPlan(
+        product=product,
+        serial=row.serial,
+        written_at=now,
+        rollouts=tuple(rollouts),
+        brakes=brakes_on(session, product),
+        freezes=freeze_records.in_plan(session, product, now),
+    )
     row.document = plan.to_bytes()
     session.add(row)
     session.flush()
+
+
+EVERYTHING = "everything"
+
+
+def brakes_on(session: Session, product: str) -> tuple[Brake, ...]:
+    """The brakes that are on a product, or on everything."""
+    on_product = (col(BrakeRow.scope) == "product") & (col(BrakeRow.target) == product)
+    wanted = (
+        select(BrakeRow)
+        .where(col(BrakeRow.off_at).is_(None), (col(BrakeRow.scope) == "global") | on_product)
+        .order_by(col(BrakeRow.id))
+    )
+    return tuple(
+        Brake(scope=row.target or EVERYTHING, by=row.by, at=row.at, reason=row.reason)
+        for row in session.exec(wanted)
+    )
 
 
 def publish(
@@ -113,6 +137,19 @@ def publish_decision(
         ) from error
 
 
+def publish_decisions(database: Database, store: Store, online: OnlineKeys, now: datetime) -> None:
+    """As ``publish_decision``, of what concerns every product.
+
+    Raises:
+        Conflict: as ``publish``.
+        Unavailable: as ``publish_decision``.
+    """
+    with database.reading() as session:
+        products = session.exec(select(PlanRow.product)).all()
+    for product in products:
+        publish_decision(database, store, online, product, now)
+
+
 def reconcile(database: Database, store: Store, online: OnlineKeys, now: datetime) -> list[str]:
     """Publish every plan that differs from what is published; the products it was done for.
 
@@ -140,5 +177,6 @@ def _check_is_newer(row: PlanRow, found: bytes | None) -> None:
         raise Conflict(
             f"the published plan of {row.product} has serial {serial}, the database {row.serial}: "
             "the database is older than the repository",
-            hint="restore a newer backup; until then the published plan goes on to hold",
+            hint=f"restore a newer backup, or run 'hsp repair plan-serial {row.product}', which "
+            "takes over what was published; until then the published plan goes on to hold",
         )

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from distribution import fleet, rollouts
 from distribution.assessment import Hold, Pause, assess
@@ -43,6 +43,7 @@ class RolloutProgress:
         outlook: what the scheduler makes of it now, as a sentence; empty when it is not running.
         total: of all waves; ``attempted`` beside it is what the error rule divides by.
         phases: of every site that ever tried it, its newest attempt's phase.
+        downloaded_bytes: by all attempts at it; ``saved_bytes``: what deltas spared them.
     """
 
     product: str
@@ -60,6 +61,8 @@ class RolloutProgress:
     total: Counts
     attempted: int
     phases: dict[str, int]
+    downloaded_bytes: int
+    saved_bytes: int
     changes: tuple[StateChange, ...]
 
 
@@ -98,6 +101,8 @@ def progress_of(
         total=total,
         attempted=total.attempted,
         phases=_phases(session, row.release),
+        downloaded_bytes=_sum(session, row, Attempt.downloaded_bytes),
+        saved_bytes=_sum(session, row, Attempt.saved_bytes),
         changes=_changes(session, row),
     )
 
@@ -110,6 +115,12 @@ def _outlook(row: RolloutRow, verdict: object) -> str:
             return reason
         case _:
             return "the next wave is about to open"
+
+
+def _sum(session: Session, row: RolloutRow, column: int) -> int:
+    return int(
+        session.exec(select(func.sum(column)).where(Attempt.release == row.release)).one() or 0
+    )
 
 
 def _phases(session: Session, release: str) -> dict[str, int]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tuf.api.metadata import Targets
 
+from distribution import requirements
 from distribution.commit import commit, require_unmoved, retried, upload
 from distribution.errors import Conflict, LostRace
 from distribution.online_keys import OnlineKeys as OnlineKeys
@@ -70,7 +71,8 @@ def publish(
     Raises:
         SigningError: too few signatures, tampered, or stale: see ``signing.errors``.
         AlreadyPublished: the version exists in some lane.
-        UnknownProduct: the repository has no such product or role.
+        UnknownProduct: the repository has no such product or role, or one that is required.
+        Invalid: products would wait for each other in a circle.
         Conflict: somebody else's unfinished publish is in the way.
         Misconfigured: the repository names other online keys than this server's.
         LostRace: rivals were faster every time.
@@ -163,6 +165,7 @@ def _held_to_the_present(
     for release in meaning(held).releases if whole else ():
         require_product(repository, release.manifest.product)
         require_new_version(repository, release.manifest.product, release.manifest.version)
+    requirements.check(repository, meaning(held).releases if whole else ())
     ceremony.require_complete(Prepared(held, prepared.meaning))
     return held
 

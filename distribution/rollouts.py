@@ -6,15 +6,16 @@ remove older ones, and a finished one stays in the plan, so that a late site sti
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from distribution import plans
+from distribution import events, plans, support_desk, waves
 from distribution.database import Database
 from distribution.errors import Conflict, Invalid, UnknownRollout
+from distribution.events import EventKind
 from distribution.standing import Course
-from distribution.tables import RolloutChange, RolloutRow, WaveRow
+from distribution.tables import RolloutChange, RolloutRow
 from manifests.documents import to_json
 from manifests.free_text import MAX_REASON_BYTES, first_bytes
 from manifests.release import Release
@@ -77,7 +78,7 @@ def start(
         row = _new_row(release, schedule, by, now, only or SiteFilter())
         session.add(row)
         session.flush()
-        session.add_all(_new_waves(row, schedule, now))
+        waves.make(session, row, schedule, now)
         session.flush()
         _put(session, row, RolloutState.RUNNING, Word(by, row.change_reason), now)
 
@@ -101,21 +102,6 @@ def _new_row(
         started_at=now,
         counted_from=now,
     )
-
-
-def _new_waves(row: RolloutRow, schedule: Schedule, now: datetime) -> list[WaveRow]:
-    assert row.id is not None  # noqa: S101 - it was flushed
-    rows = [
-        WaveRow(
-            rollout_id=row.id,
-            number=number,
-            spread_seconds=wave.spread_seconds,
-            up_to_basis_points=wave.up_to_basis_points,
-        )
-        for number, wave in enumerate(schedule.waves, 1)
-    ]
-    rows[0].opens_at = now + timedelta(seconds=schedule.waves[0].after_seconds)
-    return rows
 
 
 def pause(database: Database, product: str, version: str, word: Word, now: datetime) -> None:
@@ -151,6 +137,25 @@ def stop(database: Database, product: str, version: str, word: Word, now: dateti
     _change(database, product, version, RolloutState.STOPPED, word, now)
 
 
+def recall(database: Database, product: str, version: str, word: Word, now: datetime) -> None:
+    """Stop a version that sites run already, and give L3 the problem, with its incidents attached.
+
+    It stays at the sites that run it until something newer comes: start the rollout of that now.
+    What is newer is chosen before it everywhere, and goes by its own waves, since a correction in
+    a hurry can be worse than what it corrects.
+
+    Raises:
+        UnknownRollout: there is none.
+        Conflict: it is stopped already.
+        Invalid: no reason.
+    """
+    said = word.checked()
+    reason = Word(said.by, f"recalled: {said.reason}").checked()
+    with database.writing() as session:
+        put(session, find(session, product, version), RolloutState.STOPPED, reason, now)
+        support_desk.rollout_stopped(session, product, version, reason.reason, now)
+
+
 def _change(
     database: Database, product: str, version: str, state: RolloutState, word: Word, now: datetime
 ) -> None:
@@ -183,21 +188,18 @@ def _put(session: Session, row: RolloutRow, state: RolloutState, word: Word, now
     session.add(
         RolloutChange(rollout_id=row.id, state=state, by=word.by, at=now, reason=word.reason)
     )
+    events.tell(
+        session,
+        EventKind.ROLLOUT,
+        now,
+        product=row.product,
+        version=row.version,
+        state=state,
+        by=word.by,
+        reason=word.reason,
+    )
     session.flush()
     plans.write(session, row.product, now)
-
-
-def open_wave(session: Session, row: RolloutRow, number: int, now: datetime) -> bool:
-    """Open a wave of a running rollout, if it is the next one; False if somebody was faster."""
-    waves = plans.waves_of(session, row.id)
-    shut = next((wave for wave in waves if wave.opens_at is None), None)
-    if row.state != RolloutState.RUNNING or shut is None or shut.number != number:
-        return False
-    shut.opens_at = now
-    session.add(shut)
-    session.flush()
-    plans.write(session, row.product, now)
-    return True
 
 
 def _find(session: Session, product: str, version: str) -> RolloutRow | None:
@@ -235,4 +237,10 @@ def course_of(session: Session, row: RolloutRow) -> Course:
         rollout=plans.rollout_document(row, plans.waves_of(session, row.id)),
         schedule=Schedule.from_bytes(row.schedule.encode()),
         started_at=row.started_at,
+        brake=_brake_on(session, row.product),
     )
+
+
+def _brake_on(session: Session, product: str) -> str:
+    first = next(iter(plans.brakes_on(session, product)), None)
+    return f"a brake on {first.scope} is on ({first.by}: {first.reason})" if first else ""

@@ -1,27 +1,38 @@
-"""The one loop: what happens without anybody asking.
+"""What happens without anybody asking, step by step; ``loop`` does them again and again.
 
 Each step reads the database, does what is due, and leaves everything it knows in the database, so
 that a crash between any two lines is followed by the same step again. Steps do not depend on each
-other's success: with the store away, reports still become tickets. Two schedulers at once would do
-no harm, since every change is one transaction that looks first; a lease comes with issue 4.
+other's success: with the store away, reports still become tickets. Every change is one transaction
+that looks first, so that even two schedulers at once would do no harm; the ``lease`` is why there
+are no two.
 """
 
 import logging
-import threading
-import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from distribution import attempts, deltas, fleet, plans, rollouts, support_desk, watch
+from distribution import (
+    aging,
+    attempts,
+    deadlines,
+    deltas,
+    events,
+    fleet,
+    openings,
+    plans,
+    rollouts,
+    support_desk,
+    watch,
+    waves,
+)
 from distribution.assessment import Finish, Hold, OpenNextWave, Pause, Verdict, assess
 from distribution.publish import renew
 from distribution.rollouts import SCHEDULER, Word
 from distribution.server import Server
 from distribution.standing import tally
 from distribution.tables import RolloutRow
-from manifests.errors import UpdateError
 from manifests.rollout import RolloutState
 
 log = logging.getLogger(__name__)
@@ -60,8 +71,8 @@ def verdict_on(server: Server, session: Session, row: RolloutRow, now: datetime)
     """What should happen to a rollout, by what is known now."""
     online_since = now - timedelta(seconds=server.settings.silent_after_seconds)
     course = rollouts.course_of(session, row)
-    waves = tally(course, fleet.candidates(session, row, online_since), now)
-    return assess(course, waves, now)
+    counts = tally(course, fleet.candidates(session, row, online_since), now)
+    return assess(course, counts, now)
 
 
 def _apply(server: Server, judged: RolloutRow, verdict: Verdict, now: datetime) -> None:
@@ -75,7 +86,7 @@ def _apply(server: Server, judged: RolloutRow, verdict: Verdict, now: datetime) 
                 rollouts.put(session, row, RolloutState.PAUSED, Word(SCHEDULER, reason), now)
                 support_desk.rollout_stopped(session, row.product, row.version, reason, now)
             case OpenNextWave(number) if row.state == RolloutState.RUNNING:
-                rollouts.open_wave(session, row, number, now)
+                waves.open_next(session, row, number, now)
             case Finish(reason) if row.state == RolloutState.RUNNING:
                 rollouts.put(session, row, RolloutState.FINISHED, Word(SCHEDULER, reason), now)
             case _:
@@ -94,6 +105,27 @@ def renew_metadata(server: Server, now: datetime) -> None:
         log.info("renewed %s", name)
 
 
+def watch_deadlines(server: Server, now: datetime) -> None:
+    """Find sites that do not run a version by its deadline."""
+    online_since = now - timedelta(seconds=server.settings.silent_after_seconds)
+    deadlines.look(server.database, online_since, now)
+
+
+def settle_windows(server: Server, now: datetime) -> None:
+    """Say what came of the maintenance windows that are over."""
+    openings.settle(server.database, now)
+
+
+def alarm_on_age(server: Server, now: datetime) -> None:
+    """Find what is signed and near its end, although it should have been renewed."""
+    aging.look(server.database, server.store, now)
+
+
+def forget_old_events(server: Server, now: datetime) -> None:
+    """Keep the list of events short."""
+    events.forget_old(server.database, now)
+
+
 def make_deltas(server: Server, now: datetime) -> None:
     """Make one delta that sites could use; takes long, and nothing waits for it."""
     deltas.work(server, now)
@@ -105,6 +137,10 @@ STEPS: tuple[Step, ...] = (
     assess_rollouts,
     publish_plans,
     renew_metadata,
+    watch_deadlines,
+    settle_windows,
+    alarm_on_age,
+    forget_old_events,
 )
 
 SLOW_STEPS: tuple[Step, ...] = (make_deltas,)
@@ -112,51 +148,10 @@ SLOW_STEPS: tuple[Step, ...] = (make_deltas,)
 
 
 def tick(server: Server, now: datetime) -> None:
-    """Every step once.
+    """Every step once, but for the slow ones.
 
     Raises:
         DistributionError: of the first step that cannot go on; the loop goes on instead.
     """
-    for step in (*STEPS, *SLOW_STEPS):
+    for step in STEPS:
         step(server, now)
-
-
-class Scheduler:
-    """The loop, in a thread of its own, and another one for the slow steps."""
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
-        self._ending = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._run, args=(steps,), name=name, daemon=True)
-            for name, steps in (("scheduler", STEPS), ("slow steps", SLOW_STEPS))
-        ]
-
-    def start(self) -> None:
-        """Begin."""
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self, seconds: float = 30) -> None:
-        """Let the steps in progress come to their end; nothing is lost if they do not."""
-        self._ending.set()
-        until = time.monotonic() + seconds
-        for thread in self._threads:
-            thread.join(max(until - time.monotonic(), 0))
-
-    def _run(self, steps: tuple[Step, ...]) -> None:
-        while True:
-            for step in steps:
-                if self._ending.is_set():
-                    return
-                self._do(step)
-            if self._ending.wait(self._server.settings.scheduler_seconds):
-                return
-
-    def _do(self, step: Step) -> None:
-        try:
-            step(self._server, self._server.clock())
-        except UpdateError as error:
-            log.warning("the scheduler could not %s; it tries again: %s", step.__name__, error)
-        except Exception:
-            log.exception("the scheduler could not %s; it tries again", step.__name__)

@@ -43,6 +43,10 @@ class Settings(BaseSettings):
     poll_seconds: Annotated[int, Field(ge=1, le=86_400)] = 300
     """How often a site should ask."""
     scheduler_seconds: Seconds = 10
+    lease_seconds: Seconds = 60
+    """Another scheduler takes over when the leading one was not heard of for so long."""
+    approvers: str = ""
+    """Who may lift what others put on; names with spaces between, until logins have roles."""
     silent_after_seconds: Seconds = 3600
     """A site that was not heard of for so long is silent."""
     lost_contact_seconds: Seconds = 7200

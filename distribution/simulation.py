@@ -151,7 +151,9 @@ def roll_out(schedule: Schedule, fleet: Fleet, sites: Drawn) -> End:
     counts = _Counts(fleet.tick_seconds)
     moment, lower = schedule.waves[0].after_seconds, 0
     for index, wave in enumerate(schedule.waves):
-        counts.open(_wave(sites, lower, wave.up_to_basis_points, wave.spread_seconds), fleet, moment)
+        counts.open(
+            _wave(sites, lower, wave.up_to_basis_points, wave.spread_seconds), fleet, moment
+        )
         watched = moment + max(wave.spread_seconds, schedule.gates.soak_seconds)
         last = index + 1 == len(schedule.waves)
         due = 0 if last else schedule.waves[index + 1].after_seconds
@@ -207,12 +209,12 @@ class _Counts:
         self._failed = self._with(self._failed, ends[wave.fails])
 
     def _with(self, series: Numbers, moments: Numbers) -> Numbers:
-        new = np.cumsum(np.bincount(-(-moments // self._tick)))
+        new = np.cumsum(np.bincount(-(-moments // self._tick), minlength=1))
         length = max(series.size, new.size)
         return _longer(series, length) + _longer(new, length)
 
     def judged(self, gates: Gates, since: int, until: int) -> tuple[int, int]:
-        """When the stop rule acts, from ``since`` on, and when the waves pass, from ``until`` on."""
+        """When the stop rule acts from ``since`` on, and when the waves pass from ``until`` on."""
         length = max(
             each.size for each in (self._admitted, self._attempted, self._confirmed, self._failed)
         )
@@ -228,7 +230,7 @@ class _Counts:
         return self._first(stop, first), self._first(enough, wanted)
 
     def _first(self, holds: NDArray[np.bool_], since: int) -> int:
-        """The first step from ``since`` on at which it holds; after the last one nothing changes."""
+        """The first step from ``since`` on at which it holds; after the last, nothing changes."""
         if since >= holds.size:
             return since * self._tick if holds[-1] else NEVER
         found = np.flatnonzero(holds[since:])

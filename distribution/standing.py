@@ -44,7 +44,7 @@ class Standing(StrEnum):
     WAITING = "waiting"
     """For its maintenance window: it will move by itself."""
     EXCUSED = "excused"
-    """Its own policy, or somebody at the site, holds it: it will not move by itself."""
+    """Its own policy, somebody at the site, or a brake holds it: it will not move by itself."""
     SILENT = "silent"
     TRYING = "trying"
     CONFIRMED = "confirmed"
@@ -67,6 +67,8 @@ class Candidate:
     online: bool
     outcome: Outcome = Outcome.NONE
     said: Said | None = None
+    held: bool = False
+    """Support has a brake on it, or on its client."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ class Course:
     rollout: Rollout
     schedule: Schedule
     started_at: datetime
+    brake: str = ""
+    """Why nothing of the product moves, whatever becomes of this rollout; empty when it does."""
 
     @property
     def gates(self) -> Gates:
@@ -123,10 +127,10 @@ class Counts:
 def tally(course: Course, candidates: Iterable[Candidate], now: datetime) -> tuple[Counts, ...]:
     """The sites of each wave, counted by where they stand."""
     found: list[dict[str, int]] = [{} for _ in course.rollout.waves]
-    plan = _plan_of_one(course, now)
+    plan = plan_of_one(course, now)
     bounds = [wave.up_to_basis_points for wave in course.rollout.waves]
     for candidate in candidates:
-        if not _is_for(course, plan, candidate, now):
+        if not is_for(course, plan, candidate, now):
             continue
         profile, manifest = candidate.site.profile, course.release.manifest
         drawn = rollouts.draw(manifest.product, manifest.version, profile.site_id)
@@ -145,12 +149,14 @@ def _columns(where: Standing) -> tuple[str, ...]:
     return ("sites", "admitted", where.value)
 
 
-def _plan_of_one(course: Course, now: datetime) -> RolloutPlan:
+def plan_of_one(course: Course, now: datetime) -> RolloutPlan:
+    """A plan with this rollout alone, to ask the gates about."""
     product = course.release.manifest.product
     return RolloutPlan(product=product, serial=1, written_at=now, rollouts=(course.rollout,))
 
 
-def _is_for(course: Course, plan: RolloutPlan, candidate: Candidate, now: datetime) -> bool:
+def is_for(course: Course, plan: RolloutPlan, candidate: Candidate, now: datetime) -> bool:
+    """Whether the rollout is for this site at all; ``plan`` has no other rollout."""
     case = decision.Case(course.release, plan, candidate.site, now)
     return decision.applicable(case) is None
 
@@ -167,6 +173,8 @@ def standing(course: Course, candidate: Candidate, drawn: int, now: datetime) ->
         return Standing.CONFIRMED
     if _runs_newer(course, candidate):
         return Standing.OVERTAKEN
+    if candidate.held:
+        return Standing.EXCUSED
     if not candidate.online:
         return Standing.SILENT
     return _as_said(candidate.said)

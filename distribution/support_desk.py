@@ -85,7 +85,7 @@ def _problem(session: Session, seen: Sighting, client_id: str) -> Problem:
     found = session.exec(wanted).one_or_none()
     if found is not None:
         return found
-    fresh = _new_problem(seen, cause)
+    fresh = new_problem(seen, cause)
     fresh.part_of_id = _stopped_rollout_id(session, seen.product, seen.version)
     session.add(fresh)
     session.flush()
@@ -99,7 +99,8 @@ def _cause(seen: Sighting, client_id: str) -> str:
     return f"{seen.code} at {client_id}"
 
 
-def _new_problem(seen: Sighting, cause: str) -> Problem:
+def new_problem(seen: Sighting, cause: str) -> Problem:
+    """A problem that is not in the queue yet."""
     failure = FAILURES[seen.code]
     return Problem(
         product=seen.product,
@@ -139,11 +140,12 @@ def _open_or_close(session: Session, incident: Incident, problem: Problem, seen:
         incident.state, incident.closed_at = TicketState.OPEN, None
     if problem.state == TicketState.CLOSED:
         problem.reopened += 1
-        _reopen(problem, seen.at)
+        reopen(problem, seen.at)
         session.add(problem)
 
 
-def _reopen(problem: Problem, now: datetime) -> None:
+def reopen(problem: Problem, now: datetime) -> None:
+    """Back into the queue, with a clock of its own."""
     problem.state, problem.closed_at = TicketState.OPEN, None
     problem.due_at = now + FAILURES[FailureCode(problem.code)].answer_within
 
@@ -266,12 +268,12 @@ def rollout_stopped(
     problem = session.get(Problem, known) if known is not None else None
     if problem is None:
         seen = Sighting("", FailureCode.ROLLOUT_STOPPED, reason, now, product, version)
-        problem = _new_problem(seen, FailureCode.ROLLOUT_STOPPED.value)
+        problem = new_problem(seen, FailureCode.ROLLOUT_STOPPED.value)
         session.add(problem)
         session.flush()
     elif problem.state == TicketState.CLOSED:
         problem.reopened += 1
-        _reopen(problem, now)
+        reopen(problem, now)
     problem.detail = reason
     session.add(problem)
     wanted = select(Problem).where(Problem.product == product, Problem.version == version)

@@ -73,6 +73,34 @@ def read_input(source: Path, collected: Collected) -> list[CollectedFile]:
         raise UnusableInput(f"{source} cannot be read: {error.strerror or error}") from error
 
 
+def keep_packages(source: Path, collected: Collected) -> list[CollectedFile]:
+    """Keep a ``.deb``, or every one in a folder, whole: dpkg unpacks it at the site.
+
+    Raises:
+        UnusableInput: missing, or with anything else in it.
+        Unavailable: the disk is full.
+    """
+    debs = sorted(source.iterdir()) if source.is_dir() else [source]
+    try:
+        for deb in debs:
+            descriptor = os.open(deb, os.O_RDONLY | os.O_NOFOLLOW)
+            with open(descriptor, "rb") as file:
+                if file.read(len(_DEB_MAGIC)) != _DEB_MAGIC:
+                    raise UnusableInput(f"{deb} is not a Debian package")
+                file.seek(0)
+                collected.file(_deb_name(deb), pieces_of(file.read), executable=False)
+        return collected.files()
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise Unavailable(f"no room to keep {source}: {error.strerror}") from error
+        raise UnusableInput(f"{source} cannot be read: {error.strerror or error}") from error
+
+
+def _deb_name(deb: Path) -> str:
+    """Its name with the ``.deb`` that the agent looks for, and without an epoch's colon."""
+    return f"{deb.name.removesuffix('.deb').replace(':', '-')}.deb"
+
+
 def _read_file(file: IO[bytes], collected: Collected) -> None:
     start = file.read(512)
     file.seek(0)

@@ -15,9 +15,10 @@ from manifests.documents import Document, Part, UtcDatetime
 from manifests.errors import ManifestError
 from manifests.file_list import Sha256
 from manifests.free_text import Reason
+from manifests.freeze import Freeze
 from manifests.rollout import Ring
 from manifests.site import InstalledProduct, SitePolicy, SiteProfile
-from manifests.target_paths import Identifier, ProductName
+from manifests.target_paths import Identifier, ProductName, VersionText
 
 ENROLMENT_TYPE = "application/vnd.hsp.enrolment+json"
 CHECK_IN_TYPE = "application/vnd.hsp.check-in+json"
@@ -124,6 +125,14 @@ class CheckInAnswer(Document):
     timestamp_version: Annotated[int, Field(ge=0)] = 0
     hold: str = ""
     """A reason to hold still, as somebody in support wrote it; empty for none."""
+    approved: Annotated[
+        dict[ProductName, Annotated[tuple[VersionText, ...], Field(max_length=100)]],
+        Field(max_length=100),
+    ] = Field(default_factory=dict)
+    """Per product, what the site's client has said yes to. It lifts one hold, the one that the
+    site's own policy ``approval = "client"`` makes, and no other gate."""
+    freezes: Annotated[tuple[Freeze, ...], Field(max_length=200)] = ()
+    """When the site must not be changed: what was announced for it, or for all of its client's."""
 
 
 class ReportReceipt(Document):

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
 
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from manifests import rollout as rollouts
+from manifests.freeze import blackouts_of
 from manifests.release import Release
 from manifests.rollout import Rollout, RolloutPlan, RolloutState, SiteFilter
-from manifests.site import EmergencyPolicy, InstalledProduct, Site
+from manifests.site import ApprovalPolicy, EmergencyPolicy, InstalledProduct, Site
 from manifests.target_paths import Lane
-from manifests.window import HORIZON, Opening, current_or_next
+from manifests.window import HORIZON, Blackout, Opening, current_or_next
 
 OPERATOR = "the HSP's support"
 ADMINISTRATOR = "the site's administrator"
@@ -99,11 +101,16 @@ def applicable(case: Case) -> Answer:
         return Stay("applicable", f"the site does not have {manifest.product}", ADMINISTRATOR)
     if manifest.artifact_for(profile.platform) is None:
         return Stay("applicable", f"there is no artifact for {profile.platform}", OPERATOR)
-    if plan is not None and not _admits(plan.only, case.site):
+    if plan is not None and not _is_among(case, plan.only):
         return Stay("applicable", "this rollout is for other sites", OPERATOR)
     if case.release.path.lane is Lane.BREAKGLASS:
         return _breakglass(case)
     return None
+
+
+def _is_among(case: Case, only: SiteFilter) -> bool:
+    installed = case.installed.version
+    return case.site.is_among(only) and only.admits_installed(installed, case.release.version)
 
 
 def _breakglass(case: Case) -> Answer:
@@ -115,42 +122,37 @@ def _breakglass(case: Case) -> Answer:
     return None
 
 
-def _admits(only: SiteFilter, site: Site) -> bool:
-    profile = site.profile
-    return (
-        (not only.clients or profile.client_id in only.clients)
-        and (not only.sites or profile.site_id in only.sites)
-        and (not only.regions or profile.region in only.regions)
-        and (not only.tags or bool(set(only.tags) & set(profile.tags)))
-    )
-
-
 def held(case: Case) -> Answer:
-    """3. Nobody holds it: the site's own brake, the plan's brakes, a pause, a stop."""
+    """3. Nobody holds it: a brake of the site, of the plan or of the server, a pause, a stop."""
     brake = case.site.policy.brake
     if brake is not None:
         reason = f"the site's own brake is on ({brake.by}: {brake.reason})"
         return Stay("held", reason, ADMINISTRATOR, expected=False)
     for other in case.plan.brakes:
         reason = f"a brake on {other.scope} is on ({other.by}: {other.reason})"
-        return Stay("held", reason, other.by, expected=False)
+        return Stay("held", reason, f"{other.by}, or an approver", expected=False)
+    if case.site.hold:
+        return Stay("held", case.site.hold, OPERATOR, expected=False)
+    if case.release.version in map(Version, case.site.policy.skip.get(case.plan.product, ())):
+        return Stay("held", "the site's policy is to skip this version", ADMINISTRATOR)
     return _rollout_held(case)
 
 
 def _rollout_held(case: Case) -> Answer:
+    rollout = case.rollout
+    if rollout is not None and rollout.state is RolloutState.STOPPED:
+        change = rollout.last_change
+        reason = f"the rollout was stopped ({change.by}: {change.reason})"
+        return Stay("held", reason, "a newer release", expected=False)
     if case.release.version in map(Version, case.installed.stopped):
         reason = "this site has seen this version stopped, and a stopped version stays stopped"
         return Stay("held", reason, "a newer release", expected=False)
-    rollout = case.rollout
     if rollout is None:
         return Stay("held", "no rollout has been started", OPERATOR)
     change = rollout.last_change
     if rollout.state is RolloutState.PAUSED:
         reason = f"the rollout is paused ({change.by}: {change.reason})"
         return Stay("held", reason, "an approver", expected=False)
-    if rollout.state is RolloutState.STOPPED:
-        reason = f"the rollout was stopped ({change.by}: {change.reason})"
-        return Stay("held", reason, "a newer release", expected=False)
     return None
 
 
@@ -166,8 +168,23 @@ def stepping_stone(case: Case) -> Answer:
     return Stay("stepping_stone", reason, OPERATOR, expected=False)
 
 
+def requires(case: Case) -> Answer:
+    """5. What it needs of other products runs here already."""
+    for product, wanted in case.release.manifest.requires.items():
+        version = case.site.product(product).version
+        if version and SpecifierSet(wanted).contains(Version(version), prereleases=True):
+            continue
+        needs = f"it needs {product} {wanted}".rstrip()
+        if product not in case.site.profile.products:
+            reason = f"{needs}, and the site does not have {product}"
+            return Stay("requires", reason, OPERATOR, expected=False)
+        reason = f"{needs}, and the site runs {version or 'none'}"
+        return Wait("requires", None, reason, f"{NOBODY}, when {product} is updated")
+    return None
+
+
 def not_failed_here(case: Case) -> Answer:
-    """5. It has not failed at this site already."""
+    """6. It has not failed at this site already."""
     failed = {Version(version): code for version, code in case.installed.failed.items()}
     code = failed.get(case.release.version)
     if code is None:
@@ -176,8 +193,25 @@ def not_failed_here(case: Case) -> Answer:
     return Stay("not_failed_here", reason, f"L2, or {ADMINISTRATOR} with 'rearm'", expected=False)
 
 
+def approved(case: Case) -> Answer:
+    """7. Who must be asked has said yes; a hotfix has its own policy, see ``window_open``."""
+    policy, release = case.site.policy.approval, case.release
+    if policy is ApprovalPolicy.NOT_NEEDED or release.is_emergency:
+        return None
+    if release.manifest.version in case.installed.approved:
+        return None
+    alone = f"{ADMINISTRATOR} with 'approve'"
+    if policy is ApprovalPolicy.ADMINISTRATOR:
+        return Wait("approved", None, "the site's policy is to ask its administrator", alone)
+    if release.manifest.version in case.site.approved.get(release.path.product, ()):
+        return None
+    return Wait(
+        "approved", None, "the site's policy is to ask its client", f"the client, or {alone}"
+    )
+
+
 def wave_open(case: Case) -> Answer:
-    """6. The site's turn has come, in the plan and by the manifest's own pace."""
+    """8. The site's turn has come, in the plan and by the manifest's own pace."""
     manifest, profile, rollout = case.release.manifest, case.site.profile, case.rollout
     drawn = rollouts.draw(manifest.product, manifest.version, profile.site_id)
     by_pace = rollouts.earliest(manifest.pace, manifest.issued_at, profile.ring, drawn)
@@ -194,7 +228,7 @@ def wave_open(case: Case) -> Answer:
 
 
 def window_open(case: Case) -> Answer:
-    """7. The site may be changed now and there is time enough; a hotfix as the policy says."""
+    """9. The site may be changed now and there is time enough; a hotfix as the policy says."""
     if _needs_no_window(case):
         return None
     if _emergency_policy(case) is EmergencyPolicy.ASK:
@@ -219,7 +253,9 @@ def _emergency_policy(case: Case) -> EmergencyPolicy | None:
 
 def _opening(case: Case) -> Opening | None:
     policy, needed = case.site.policy, case.release.manifest.expected_duration_seconds
-    return current_or_next(policy.windows, policy.blackouts, timedelta(seconds=needed), case.now)
+    freezes = policy.freezes + case.site.freezes + case.plan.freezes
+    blackouts = [*policy.blackouts, *blackouts_of(freezes, case.now)]
+    return current_or_next(policy.windows, blackouts, timedelta(seconds=needed), case.now)
 
 
 def _window(case: Case) -> Answer:
@@ -227,14 +263,28 @@ def _window(case: Case) -> Answer:
     opening = _opening(case)
     if opening is None:
         reason = f"no window within 13 months leaves the {needed} s that it needs"
+        longest = max((w.duration_seconds for w in case.site.policy.windows), default=needed)
+        if longest < needed:
+            reason += f": the longest has {longest} s"
         return Stay("window_open", reason, ADMINISTRATOR, expected=False)
     if opening.start <= case.now:
         return None
+    for lifted_by, blackout in _forbidding(case):
+        reason = f"the site must not be changed now: {blackout.name}"
+        return Wait("window_open", opening.start, reason, lifted_by)
     reason = f"the site's window is closed, or too short for the {needed} s that it needs"
-    for blackout in case.site.policy.blackouts:
-        if blackout.starts_at <= case.now < blackout.ends_at:
-            reason = f"the site must not be changed now: {blackout.name}"
     return Wait("window_open", opening.start, reason, ADMINISTRATOR)
+
+
+def _forbidding(case: Case) -> Iterable[tuple[str, Blackout]]:
+    """Who forbids a change at this very moment, the server's word first."""
+    policy, now = case.site.policy, case.now
+    servers = blackouts_of(case.plan.freezes + case.site.freezes, now)
+    own = [*blackouts_of(policy.freezes, now), *policy.blackouts]
+    for lifted_by, blackouts in ((OPERATOR, servers), (ADMINISTRATOR, own)):
+        for blackout in blackouts:
+            if blackout.starts_at <= now < blackout.ends_at:
+                yield lifted_by, blackout
 
 
 GATES: tuple[Gate, ...] = (
@@ -242,7 +292,9 @@ GATES: tuple[Gate, ...] = (
     applicable,
     held,
     stepping_stone,
+    requires,
     not_failed_here,
+    approved,
     wave_open,
     window_open,
 )

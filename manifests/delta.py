@@ -25,8 +25,14 @@ MAGIC = b"HSP-DELTA-1\n"
 LENGTH_BYTES = 8
 """Before each patch, its length, big-endian."""
 
-BATCH_BYTES = 32 * 1024 * 1024
-"""The most that a batch holds of either release: 64 MiB for both."""
+BATCH_BYTES = 16 * 1024 * 1024
+"""The most that a batch holds of the new release."""
+
+MARGIN_BYTES = 8 * 1024 * 1024
+"""Of a large file's old version, so much before and after: what was inserted moves the rest on."""
+
+OLD_BATCH_BYTES = BATCH_BYTES + 2 * MARGIN_BYTES
+"""The most that a batch holds of the old release."""
 
 MAX_PATCH_BYTES = BATCH_BYTES + 1024 * 1024
 """A patch that is longer than what it makes would be none; the rest is its own frame."""
@@ -132,18 +138,18 @@ def _shape(path: str) -> str:
 
 
 def _beside(run: Sequence[Stretch], relatives: dict[str, FileEntry]) -> tuple[Stretch, ...]:
-    """For each new stretch the same stretch of its relative; a whole file for a whole file."""
+    """For each new stretch the same one of its relative, with a margin around it."""
     chosen: list[Stretch] = []
-    room = BATCH_BYTES
+    room = OLD_BATCH_BYTES
     for stretch in run:
         entry = relatives.get(stretch.path) or relatives.get(_shape(stretch.path))
-        if entry is None or stretch.offset_bytes >= entry.size_bytes:
+        if entry is None:
             continue
-        rest = entry.size_bytes - stretch.offset_bytes
-        ends_its_file = stretch.size_bytes < BATCH_BYTES
-        size = min(rest if ends_its_file else stretch.size_bytes, room)
-        part = Stretch(entry.path, stretch.offset_bytes, size)
-        if size and part not in chosen:
+        begin = max(stretch.offset_bytes - MARGIN_BYTES, 0)
+        end = min(stretch.offset_bytes + stretch.size_bytes + MARGIN_BYTES, entry.size_bytes)
+        size = min(end - begin, room)
+        part = Stretch(entry.path, begin, size)
+        if size > 0 and part not in chosen:
             chosen.append(part)
             room -= size
     return tuple(chosen)

@@ -102,7 +102,7 @@ class Document(Part):
 
 
 _MOST_DOTS = 200
-"""On one line of TOML: what tomllib remembers of a dotted key grows with the square of its parts."""
+"""On one line of TOML: what tomllib keeps of a dotted key grows with the square of its parts."""
 
 P = TypeVar("P", bound=BaseModel)
 

@@ -37,6 +37,8 @@ class FailureCode(StrEnum):
     INTERRUPTED = "interrupted"
     REVERT_FAILED = "revert_failed"
     ROLLOUT_STOPPED = "rollout_stopped"
+    DEADLINE_MISSED = "deadline_missed"
+    METADATA_AGING = "metadata_aging"
     UNTRUSTED_METADATA = "untrusted_metadata"
     EXPIRED_METADATA = "expired_metadata"
     ROLLBACK = "rollback"
@@ -116,6 +118,12 @@ FAILURES: dict[FailureCode, Failure] = {
     ),
     FailureCode.ROLLOUT_STOPPED: Failure(
         Tier.L3, _HOUR, "We stopped this update as a precaution; you need to do nothing."
+    ),
+    FailureCode.DEADLINE_MISSED: Failure(
+        Tier.L1, 8 * _HOUR, "Your site does not have this update yet; we are finding out why."
+    ),
+    FailureCode.METADATA_AGING: Failure(
+        Tier.L3, 4 * _HOUR, "Your site works as before; we are renewing something on our side."
     ),
     FailureCode.UNTRUSTED_METADATA: Failure(
         Tier.SECURITY, _HOUR, "Your site refused something it could not verify. That is right."

@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
@@ -32,7 +32,7 @@ from manifests.install import (
 from manifests.install import (
     SystemdUnit as SystemdUnit,
 )
-from manifests.rollout import Pace
+from manifests.rollout import Pace, VersionRange
 from manifests.target_paths import (
     MANIFEST_NAME,
     Identifier,
@@ -44,14 +44,6 @@ from manifests.target_paths import (
 
 BREAKGLASS_MAX_SITES = 10
 BREAKGLASS_MAX_LIFE = timedelta(hours=72)
-
-
-def _specifier(text: str) -> str:
-    try:
-        SpecifierSet(text)
-    except InvalidSpecifier as error:
-        raise ValueError(f"{text!r} is not a version range such as '>=1.2,<2'") from error
-    return text
 
 
 Variables = Annotated[
@@ -142,8 +134,12 @@ class ReleaseManifest(Document):
     version: VersionText
     channel: Identifier = "stable"
     artifacts: Annotated[tuple[Artifact, ...], Field(min_length=1, max_length=64)]
-    upgrades_from: Annotated[str, AfterValidator(_specifier)] = ""
+    upgrades_from: VersionRange = ""
     """Versions this one may follow, as a PEP 440 range; empty for any. A first install may."""
+    requires: Annotated[dict[ProductName, VersionRange], Field(max_length=16)] = Field(
+        default_factory=dict
+    )
+    """Other products that must run at the site first, each with the versions that will do."""
     expected_duration_seconds: Seconds = 300
     issued_at: UtcDatetime
     pace: Pace
@@ -170,6 +166,12 @@ class ReleaseManifest(Document):
         platforms = [artifact.platform for artifact in self.artifacts]
         if len(set(platforms)) != len(platforms):
             raise ValueError("two artifacts are for the same platform")
+        return self
+
+    @model_validator(mode="after")
+    def _does_not_require_itself(self) -> Self:
+        if self.product in self.requires:
+            raise ValueError("a product cannot require itself; upgrades_from is for its versions")
         return self
 
     @model_validator(mode="after")

@@ -15,9 +15,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import Version
+from pydantic import AfterValidator, Field, model_validator
 
 from manifests.documents import Document, Part, UtcDatetime, parse_toml
+from manifests.freeze import Freeze
 from manifests.target_paths import Identifier, ProductName
 
 WHOLE = 10_000
@@ -26,6 +29,18 @@ WHOLE = 10_000
 BasisPoints = Annotated[int, Field(ge=0, le=WHOLE)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 Seconds = Annotated[int, Field(ge=0, le=366 * 24 * 3600)]
+
+
+def _specifier(text: str) -> str:
+    try:
+        SpecifierSet(text)
+    except InvalidSpecifier as error:
+        raise ValueError(f"{text!r} is not a version range such as '>=1.2,<2'") from error
+    return text
+
+
+VersionRange = Annotated[str, AfterValidator(_specifier)]
+"""A PEP 440 range; empty for any version."""
 
 
 class Ring(StrEnum):
@@ -86,12 +101,25 @@ class Gates(Part):
     """Distinct sites that must have failed before the stop rule acts: one site stops no fleet."""
 
 
+class Limits(Part):
+    """How many sites may be in progress at once, and how long a rollout may take.
+
+    A wave whose sites would overlap more than this is spread wider when it opens.
+    """
+
+    at_once: Annotated[int, Field(ge=1)] | None = None
+    at_once_per_client: Annotated[int, Field(ge=1)] | None = None
+    deadline_seconds: Annotated[int, Field(ge=1, le=366 * 24 * 3600)] | None = None
+    """Counted from the start: who does not run it by then becomes a ticket."""
+
+
 class Schedule(Document):
     """A template of a rollout: waves and gates, kept as commented TOML."""
 
     name: Identifier
     waves: Annotated[tuple[ScheduledWave, ...], Field(min_length=1, max_length=100)]
     gates: Gates
+    limits: Limits = Limits()
 
     @model_validator(mode="after")
     def _waves_make_a_pace(self) -> Self:
@@ -137,6 +165,20 @@ class SiteFilter(Part):
     sites: tuple[Identifier, ...] = ()
     tags: tuple[Identifier, ...] = ()
     regions: tuple[Identifier, ...] = ()
+    platforms: tuple[Identifier, ...] = ()
+    installed: VersionRange = ""
+    """Which versions the site must run now, such as ``>=2,<3``; empty for any, and for none."""
+
+    def admits_installed(self, installed: str | None, rolled_out: Version) -> bool:
+        """Whether a site that runs ``installed`` is meant, or was before it went along."""
+        if not self.installed:
+            return True
+        if installed is None:
+            return False
+        version = Version(installed)
+        return version == rolled_out or SpecifierSet(self.installed).contains(
+            version, prereleases=True
+        )
 
 
 class Rollout(Part):
@@ -176,6 +218,8 @@ class RolloutPlan(Document):
     written_at: UtcDatetime
     rollouts: tuple[Rollout, ...] = ()
     brakes: tuple[Brake, ...] = ()
+    freezes: Annotated[tuple[Freeze, ...], Field(max_length=200)] = ()
+    """When no site may be changed; beside each site's own, and as little to be argued with."""
 
     @model_validator(mode="after")
     def _one_word_on_each(self) -> Self:

@@ -7,16 +7,19 @@ open its window.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import Field
 
 from manifests.documents import Document, Part, UtcDatetime, parse_toml
+from manifests.errors import ManifestError
+from manifests.freeze import Freeze
 from manifests.install import AbsoluteFolder, PackageName
-from manifests.rollout import Ring
+from manifests.rollout import Ring, SiteFilter
 from manifests.target_paths import Identifier, ProductName, VersionText
-from manifests.window import Blackout, MaintenanceWindow
+from manifests.window import HORIZON, Blackout, MaintenanceWindow
 
 
 class EmergencyPolicy(StrEnum):
@@ -25,6 +28,16 @@ class EmergencyPolicy(StrEnum):
     IMMEDIATE = "immediate"
     NEXT_WINDOW = "next_window"
     ASK = "ask"
+
+
+class ApprovalPolicy(StrEnum):
+    """Who must say yes before an ordinary release is installed."""
+
+    NOT_NEEDED = "not_needed"
+    CLIENT = "client"
+    """Its client, through the HSP, or the site's administrator."""
+    ADMINISTRATOR = "administrator"
+    """The site's administrator alone: nothing that a server says can stand for it."""
 
 
 class SiteProfile(Part):
@@ -55,8 +68,13 @@ class SitePolicy(Document):
 
     windows: Annotated[tuple[MaintenanceWindow, ...], Field(max_length=50)] = ()
     blackouts: Annotated[tuple[Blackout, ...], Field(max_length=200)] = ()
+    freezes: Annotated[tuple[Freeze, ...], Field(max_length=100)] = ()
+    """Blackouts that are written on the wall clock, and may recur."""
     hotfix: EmergencyPolicy = EmergencyPolicy.IMMEDIATE
     breakglass: EmergencyPolicy = EmergencyPolicy.ASK
+    approval: ApprovalPolicy = ApprovalPolicy.NOT_NEEDED
+    skip: dict[ProductName, tuple[VersionText, ...]] = Field(default_factory=dict)
+    """Per product, versions that this site does not want; it goes on to later ones."""
     brake: LocalBrake | None = None
     download_bytes_per_second: Annotated[int, Field(ge=32 * 1024)] | None = None
     """The most of the site's line that a download may take; None for all of it."""
@@ -78,6 +96,19 @@ class SitePolicy(Document):
         """
         return cls.from_plain(parse_toml(text, "site.toml"))
 
+    def check_opens(self, now: datetime) -> None:
+        """Refuse a policy that could never let the site be changed; for when it is written.
+
+        Raises:
+            ManifestError: with the name of a window that does not open within 13 months.
+        """
+        for window in self.windows:
+            if not window.opens_within(HORIZON, now):
+                raise ManifestError(
+                    f"the window {window.name!r} does not open within 13 months",
+                    hint="correct its start or its rule, or take it away",
+                )
+
 
 class InstalledProduct(Part):
     """What a site runs of one product, and what it has learnt about its releases."""
@@ -98,6 +129,23 @@ class Site:
     profile: SiteProfile
     policy: SitePolicy = field(default_factory=SitePolicy)
     products: Mapping[str, InstalledProduct] = field(default_factory=dict)
+    freezes: tuple[Freeze, ...] = ()
+    """The server's for this site and its client: they come beside the site's own."""
+    hold: str = ""
+    """Why the server asks this site to hold still; empty when it does not."""
+    approved: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Per product, the versions that its client has said yes to, as the server tells."""
+
+    def is_among(self, only: SiteFilter) -> bool:
+        """Whether the filter of a rollout admits it."""
+        profile = self.profile
+        return (
+            (not only.clients or profile.client_id in only.clients)
+            and (not only.sites or profile.site_id in only.sites)
+            and (not only.regions or profile.region in only.regions)
+            and (not only.platforms or profile.platform in only.platforms)
+            and (not only.tags or bool(set(only.tags) & set(profile.tags)))
+        )
 
     def product(self, name: str) -> InstalledProduct:
         """What it runs of ``name``; a product it has never had is an empty record."""

@@ -5,6 +5,7 @@ a UTC offset. An occurrence whose start falls in a DST gap begins at the first v
 whose start happens twice begins at the first. Nothing is ever added to a local datetime.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -138,9 +139,10 @@ def current_or_next(
     blackouts. If the answer's start is not after ``now``, it may start now. None: nothing within
     13 months.
     """
+    forbidden = _united(blackouts)
     for group in _groups(windows, now):
         start, end = max(group[0].start, now), max(opening.end for opening in group)
-        for free_from, free_to in _free(start, end, blackouts):
+        for free_from, free_to in _free(start, end, forbidden):
             usable = _usable(group, free_from, free_to, needed)
             if usable is not None:
                 return usable
@@ -175,15 +177,27 @@ def _usable(
     return next((o for o in inside if o.start <= o.latest_start and o.start < free_to), None)
 
 
-def _free(
-    start: datetime, end: datetime, blackouts: Sequence[Blackout]
-) -> Iterator[tuple[datetime, datetime]]:
-    """The stretches of [start, end) that no blackout covers."""
+Span = tuple[datetime, datetime]
+
+
+def _united(blackouts: Sequence[Blackout]) -> list[Span]:
+    """The blackouts in order, those that touch as one."""
+    united: list[Span] = []
     for blackout in sorted(blackouts, key=lambda b: b.starts_at):
-        if blackout.ends_at <= start or blackout.starts_at >= end:
-            continue
-        if blackout.starts_at > start:
-            yield start, blackout.starts_at
-        start = blackout.ends_at
+        if united and blackout.starts_at <= united[-1][1]:
+            united[-1] = (united[-1][0], max(united[-1][1], blackout.ends_at))
+        else:
+            united.append((blackout.starts_at, blackout.ends_at))
+    return united
+
+
+def _free(start: datetime, end: datetime, forbidden: Sequence[Span]) -> Iterator[Span]:
+    """The stretches of [start, end) that nothing forbids."""
+    for begins, ends in forbidden[bisect_right(forbidden, start, key=lambda span: span[1]) :]:
+        if begins >= end:
+            break
+        if begins > start:
+            yield start, begins
+        start = ends
     if start < end:
         yield start, end

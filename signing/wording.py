@@ -5,14 +5,21 @@ from datetime import timedelta
 
 from tuf.api.metadata import Key
 
+from manifests.install import (
+    CommandInstall,
+    Instruction,
+    PackageInstall,
+    Program,
+    Service,
+    ServiceCommands,
+    SystemdUnit,
+)
 from manifests.release import (
     Check,
     CommandCheck,
     FileAgeCheck,
     HttpCheck,
-    Program,
     Release,
-    SystemdUnit,
     TcpCheck,
 )
 from manifests.rollout import Pace
@@ -28,8 +35,9 @@ def release_facts(release: Release) -> tuple[str, ...]:
         f"severity {manifest.severity}, issued at {manifest.issued_at:%Y-%m-%d %H:%M:%S} UTC",
         *(f"fixes {cve}" for cve in manifest.fixed_cves),
         *_artifacts(release),
-        _start(release),
+        *_installation(release),
         *(f"healthy when {_check(check)}" for check in manifest.health.checks),
+        *_soak(manifest.health.soak_seconds),
         f"upgrades from {manifest.upgrades_from or 'any version'}",
         f"at the fastest: {pace(manifest.pace)}",
     ]
@@ -50,13 +58,52 @@ def _artifacts(release: Release) -> Iterable[str]:
         yield f"  its contents have the sha256 {artifact.tar_sha256}"
 
 
-def _start(release: Release) -> str:
-    service = release.manifest.install.service
+def _installation(release: Release) -> Iterable[str]:
+    """What happens at a site: what runs there with the agent's rights, and what it may change."""
+    manifest = release.manifest
+    install = manifest.install
+    if isinstance(install, PackageInstall):
+        yield f"installs with dpkg, as root: {', '.join(install.packages)}"
+        yield "  their scripts run as root, and configuration files of the site are kept"
+        if install.missing == "apt":
+            yield "  what they depend on comes from the SITE'S OWN package sources, unsigned by you"
+    elif isinstance(install, CommandInstall):
+        yield f"RUNS AN INSTALLER: {_instruction(install.install)}"
+        yield f"  it is in place when this succeeds: {_instruction(install.verify)}"
+        yield f"  undone by: {_instruction(install.undo)}"
+        for status, code in sorted(install.failures.items(), key=lambda pair: int(pair[0])):
+            yield f"  its exit status {status} means {code}"
+    else:
+        yield "installs side by side: the old version stays until the new one is healthy"
+    yield _start(install.service)
+    if manifest.data_folders:
+        folders = ", ".join(manifest.data_folders)
+        yield f"CHANGES DATA in {folders}: it is copied before, and put back on a revert"
+    if manifest.reboot_required:
+        yield "NEEDS A RESTART of the machine, and waits for it"
+
+
+def _instruction(instruction: Instruction) -> str:
+    deadline = span(timedelta(seconds=instruction.deadline_seconds))
+    return f"{' '.join(instruction.command)} (at most {deadline})"
+
+
+def _start(service: Service | None) -> str:
     if isinstance(service, Program):
         return f"starts: {' '.join(service.command)}"
     if isinstance(service, SystemdUnit):
         return f"restarts the systemd unit {service.unit}"
-    return "starts nothing: files only"
+    if isinstance(service, ServiceCommands):
+        return (
+            f"starts its service by: {' '.join(service.start)}; stops it by: "
+            f"{' '.join(service.stop)}; asks for it by: {' '.join(service.status)}"
+        )
+    return "starts nothing"
+
+
+def _soak(seconds: int) -> Iterable[str]:
+    if seconds:
+        yield f"watched for {span(timedelta(seconds=seconds))} after that, and reverted if it fails"
 
 
 def _check(check: Check) -> str:

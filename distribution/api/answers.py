@@ -48,6 +48,7 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
 _MEANING = {
     400: "Not a document of the kind it should be.",
     401: "Not known, or not by that key.",
+    403: "Known, but this is somebody else's to decide.",
     404: "No such thing.",
     409: "It contradicts what is already there; nothing was changed.",
     412: "The file is not the one that you began to read.",

@@ -8,10 +8,22 @@ from importlib.metadata import version
 import anyio
 from fastapi import FastAPI
 
-from distribution.api import agents, answers, desk, examples, fleet, releases, repository, rollouts
+from distribution.api import (
+    agents,
+    answers,
+    calendars,
+    control,
+    desk,
+    examples,
+    fleet,
+    live,
+    releases,
+    repository,
+    rollouts,
+)
 from distribution.api.access import NewestTrust, ServerDep
 from distribution.database import check_answers
-from distribution.scheduler import Scheduler
+from distribution.loop import Scheduler
 from distribution.server import Server
 
 ROUTERS = (
@@ -20,7 +32,10 @@ ROUTERS = (
     releases.router,
     rollouts.router,
     desk.router,
+    control.router,
+    live.router,
     repository.router,
+    calendars.router,
 )
 
 

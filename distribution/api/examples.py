@@ -20,7 +20,50 @@ CHECK_IN_ANSWER: Example = {
     "root_version": 1,
     "timestamp_version": 812,
     "hold": "",
+    "approved": {"kasir": ["2.1.0"]},
+    "freezes": [],
 }
+
+CALENDAR = """\
+BEGIN:VCALENDAR
+VERSION:2.0
+BEGIN:VEVENT
+SUMMARY:warung-jakarta: maintenance window
+DTSTART;TZID=Asia/Jakarta:20261128T220000
+DURATION:PT4H
+RRULE:FREQ=WEEKLY;BYDAY=SA
+END:VEVENT
+END:VCALENDAR
+"""
+
+BRAKE: Example = {
+    "number": 4,
+    "scope": "client",
+    "target": "warung",
+    "by": "wati",
+    "at": MOMENT,
+    "reason": "they count their stock",
+    "off_by": "",
+    "off_at": None,
+    "off_reason": "",
+}
+
+NEW_BRAKE: Example = {"scope": "client", "target": "warung", "reason": "they count their stock"}
+
+APPROVAL: Example = {"client": "warung", "reason": "Ibu Rina said so on the phone"}
+
+WINDOW: Example = {
+    "starts_at": "2026-11-24T17:00:00Z",
+    "ends_at": "2026-11-24T20:00:00Z",
+    "outcome": "used",
+    "detail": "kasir 2.1.0 confirmed",
+}
+
+EVENTS = """\
+id: 812
+event: wave
+data: {"number": 812, "kind": "wave", "product": "kasir", "version": "2.1.0", "detail": {}}
+"""
 
 RECEIPT: Example = {
     "format": 1,
@@ -151,6 +194,8 @@ ROLLOUT: Example = {
     "total": _COUNTS,
     "attempted": 3,
     "phases": {"confirmed": 2, "downloading": 1},
+    "downloaded_bytes": 3_400_000,
+    "saved_bytes": 21_000_000,
     "changes": [
         {
             "state": "running",

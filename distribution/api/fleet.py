@@ -5,12 +5,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from distribution import catalogue, explanation, site_records
+from distribution import catalogue, explanation, openings, site_records
 from distribution.api import examples
 from distribution.api.access import NowDep, OnlineSinceDep, PersonDep, ServerDep
 from distribution.api.answers import errors
 from distribution.catalogue import TrustState
 from distribution.explanation import Explanation
+from distribution.openings import WindowRecord
 from distribution.site_records import Overview, SiteDetails, SiteRecord
 
 router = APIRouter(tags=["fleet"])
@@ -80,6 +81,19 @@ def show_site(
     """With its latest check-in and its newest attempts."""
     with server.database.reading() as session:
         return site_records.details(session, site_id, online_since)
+
+
+@router.get(
+    "/v1/sites/{site_id}/windows",
+    summary="What came of a site's maintenance windows",
+    responses={**examples.answer([examples.WINDOW], "Newest first."), **errors(401, 404, 503)},
+)
+def site_windows(
+    site_id: str, server: ServerDep, _: PersonDep, limit: Limit = 100
+) -> list[WindowRecord]:
+    """Used, unused, missed or overrun; the outcome is empty for one that is to come."""
+    with server.database.reading() as session:
+        return openings.of_site(session, site_id, limit)
 
 
 @router.get(

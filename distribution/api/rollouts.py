@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
@@ -38,17 +38,14 @@ def _word(person: PersonDep, body: Annotated[bytes, Depends(body_of(MAX_BODY_BYT
 
 WordDep = Annotated[Word, Depends(_word)]
 
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": Reason.model_json_schema(),
-                "example": examples.REASON,
-            }
-        },
-    }
-}
+
+def reason_body(model: type[BaseModel], example: object) -> dict[str, Any]:
+    """The documentation of a body that a route reads by itself."""
+    content = {"application/json": {"schema": model.model_json_schema(), "example": example}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+_BODY = reason_body(Reason, examples.REASON)
 _READS = {**errors(401, 404, 503)}
 _CHANGES = {
     **examples.answer(examples.ROLLOUT, "Done, and published."),

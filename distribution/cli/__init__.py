@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from distribution.cli import operations, repository
+from distribution.cli import media, operations, repository
 from distribution.settings import DEFAULT_HOME, Settings
 from manifests.terminal import Program
 
@@ -33,3 +33,4 @@ def main(context: click.Context, home: Path) -> None:
 
 repository.register(main)
 operations.register(main)
+media.register(main)

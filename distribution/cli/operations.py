@@ -3,12 +3,14 @@
 import logging
 import signal
 import socket
+import threading
 
 import click
 import uvicorn
 
-from distribution.cli import desk, rollouts, sites
+from distribution.cli import brakes, calendars, desk, planning, repairs, rollouts, simulation, sites
 from distribution.errors import Misconfigured
+from distribution.loop import Scheduler
 from distribution.server import Server
 from distribution.settings import Settings
 
@@ -18,9 +20,15 @@ GRACE_SECONDS = 10
 def register(program: click.Group) -> None:
     """Add these commands to ``hsp``."""
     program.add_command(serve)
+    program.add_command(schedule)
     sites.register(program)
     rollouts.register(program)
     desk.register(program)
+    brakes.register(program)
+    repairs.register(program)
+    calendars.register(program)
+    planning.register(program)
+    simulation.register(program)
 
 
 @click.command()
@@ -39,6 +47,25 @@ def serve(settings: Settings, listen: str | None) -> None:
     host, port = door.getsockname()[:2]
     click.echo(f"listening on http://{host}:{port} (documentation: /docs)")
     _run(uvicorn.Server(_config(application(server, schedule=True))), door)
+    server.database.close()
+
+
+@click.command()
+@click.pass_obj
+def schedule(settings: Settings) -> None:
+    """Run only the scheduler, until SIGTERM; of several one leads, and the others wait."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    ending = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ending.set())
+    server = Server.open(settings)
+    scheduler = Scheduler(server)
+    scheduler.start()
+    click.echo(f"scheduling every {settings.scheduler_seconds:g} s")
+    ending.wait()
+    scheduler.stop()
     server.database.close()
 
 

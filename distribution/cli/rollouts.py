@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import click
 
-from distribution import catalogue, plans, progress, rollouts
+from distribution import approvals, catalogue, plans, progress, rollouts
 from distribution.cli import show
 from distribution.database import Database
 from distribution.errors import UnknownRelease
@@ -44,6 +44,8 @@ def rollout() -> None:
 @click.option("--site", "sites", multiple=True, help="Only this site; repeatable.")
 @click.option("--tag", "tags", multiple=True, help="Only sites with this tag; repeatable.")
 @click.option("--region", "regions", multiple=True, help="Only this region; repeatable.")
+@click.option("--platform", "platforms", multiple=True, help="Only this platform; repeatable.")
+@click.option("--installed", default="", help="Only sites that run such a version, as '>=2,<3'.")
 @click.option("--by", default=show.whoami, help="Who starts it, for the record.")
 @click.pass_obj
 def start(
@@ -53,7 +55,7 @@ def start(
     version: str,
     schedule: str,
     by: str,
-    **only: tuple[str, ...],
+    **only: tuple[str, ...] | str,
 ) -> None:
     """Begin the rollout of VERSION; later waves open when earlier ones went well."""
     chosen, admitted = load_schedule(schedule), validated(SiteFilter, only, strict=True)
@@ -104,6 +106,30 @@ _verb("resume", rollouts.resume, "running again", "Go on; failures until now cou
 _verb("stop", rollouts.stop, "stopped", "End VERSION for good; a newer release goes on.")
 
 
+_verb(
+    "recall",
+    rollouts.recall,
+    "recalled",
+    "Stop VERSION, which sites run already, and open L3's problem; roll something newer out next.",
+)
+
+
+@rollout.command()
+@click.argument("product")
+@click.argument("version")
+@click.option("--client", required=True, help="The client that has said yes.")
+@click.option("--reason", required=True, help="Who of the client said so, and how.")
+@click.option("--by", default=show.whoami, help="Who records it.")
+@click.pass_obj
+def approve(
+    settings: Settings, product: str, version: str, client: str, reason: str, by: str
+) -> None:
+    """Record a client's yes to VERSION, for its sites whose policy is to ask it."""
+    database, now = Database.open(settings), utc_now()
+    approvals.approve(database, product, version, client, Word(by, reason), now)
+    click.echo(f"{client} has approved {product} {version}; its sites hear so at their next poll")
+
+
 def _publish(server: Server, product: str, now: datetime) -> None:
     plans.publish_decision(server.database, server.store, server.online, product, now)
 
@@ -140,6 +166,10 @@ def _show(one: RolloutProgress) -> None:
         "in progress", "waiting", "held", "silent", "not heard",
     )  # fmt: skip
     show.table(columns, (_row(wave) for wave in one.waves))
+    if one.saved_bytes:
+        click.echo(
+            f"  deltas spared {one.saved_bytes:,} bytes; {one.downloaded_bytes:,} were fetched"
+        )
     click.echo("")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from distribution import catalogue, enrolment, explanation, site_records
+from distribution import catalogue, enrolment, explanation, openings, site_records
 from distribution.bucket import open_store
 from distribution.cli import show
 from distribution.database import Database
@@ -115,6 +115,18 @@ def _row(record: SiteRecord) -> tuple[object, ...]:
     return (
         record.site_id, record.client_id, record.ring, state, record.last_seen, runs, says,
     )  # fmt: skip
+
+
+@site.command()
+@click.argument("site_id", metavar="SITE")
+@click.option("--limit", default=30, show_default=True, help="So many, the newest first.")
+@click.pass_obj
+def windows(settings: Settings, site_id: str, limit: int) -> None:
+    """What came of SITE's maintenance windows: used, unused, missed, overrun."""
+    with Database.open(settings).reading() as session:
+        found = openings.of_site(session, site_id, limit)
+    rows = ((r.starts_at, r.ends_at, r.outcome or "to come", r.detail) for r in found)
+    show.table(("opened", "closed", "outcome", "what was done"), rows)
 
 
 @click.command()

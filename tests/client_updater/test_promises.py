@@ -36,6 +36,7 @@ def test_only_durable_changes_anything_on_the_disk() -> None:
         for path in PACKAGE.glob("*.py")
         for owner, name in _calls(ast.parse(path.read_text()))
         if path.name != "durable.py" and ((owner == "os" and name in OF_OS) or name in OF_PATHS)
+        if owner != "durable.disk"  # it kills, fails and records what goes on below open folders
     ]
     assert found == []
 

@@ -1,4 +1,4 @@
-"""What ``client`` does: ``Trusted``, ``FloorFile``, ``Fetcher`` and ``Downloads``, and nothing beside.
+"""What ``client`` does: ``Trusted``, ``FloorFile``, ``Fetcher``, ``Downloads``, nothing beside.
 
 The metadata folder is the agent's cache as python-tuf keeps it. The agent's own files lie in hidden
 folders below it: the pinned root and the trust floor, which the conformance suite knows nothing of.

@@ -4,7 +4,7 @@ import random
 
 from sqlmodel import select
 
-from distribution import catalogue
+from distribution import catalogue, scheduler
 from distribution.publish import publish_targets
 from distribution.tables import Attempt
 from manifests.delta import delta_path
@@ -40,7 +40,7 @@ def _attempts(village: Village) -> list[Attempt]:
 
 def test_a_delta_spares_most_of_the_download(village: Village) -> None:
     site = _at_one(village)
-    village.tick()
+    scheduler.make_deltas(village.server, now())
     whole = catalogue.target(village.server.store, f"releases/{PRODUCT}/1.1/{PRODUCT}-1.1.tar.zst")
     delta = catalogue.target(village.server.store, DELTA)
     assert delta.length < 10_000 < whole.length
@@ -51,14 +51,14 @@ def test_a_delta_spares_most_of_the_download(village: Village) -> None:
     assert (attempt.version, attempt.saved_bytes) == ("1.1", whole.length - delta.length)
     assert attempt.downloaded_bytes == delta.length
 
-    village.tick()
+    scheduler.make_deltas(village.server, now())
     listed = catalogue.targets_of(village.server.store, rollouts_role(PRODUCT))
     assert DELTA not in listed, "nobody runs 1.0 any more"
 
 
 def test_a_broken_delta_falls_back_to_the_whole_artifact(village: Village) -> None:
     site = _at_one(village)
-    village.tick()
+    scheduler.make_deltas(village.server, now())
     good = catalogue.read_target(village.server.store, DELTA)
     for broken in (_flipped(good), good[: len(good) // 2], b"", bytes(1000)):
         _replace(village, broken)

@@ -413,7 +413,9 @@ def test_explain_names_every_gate_in_order() -> None:
         "applicable",
         "held",
         "stepping_stone",
+        "requires",
         "not_failed_here",
+        "approved",
         "wave_open",
         "window_open",
     ]

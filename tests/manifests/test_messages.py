@@ -114,7 +114,8 @@ def test_a_check_in_is_made_however_long_the_problem_is() -> None:
 def test_an_answer_can_slow_and_hold_an_agent_and_nothing_else() -> None:
     # Threat: a stolen server. There is no field that could start, hasten or choose anything.
     fields = set(CheckInAnswer.model_fields)
-    assert fields == {"format", "poll_seconds", "root_version", "timestamp_version", "hold"}
+    slows, knows = {"poll_seconds", "hold", "freezes"}, {"root_version", "timestamp_version"}
+    assert fields == {"format"} | slows | knows
     evil = {"poll_seconds": 60, "install": "releases/app/6.6.6", "run": "rm -rf /", "force": True}
     assert CheckInAnswer.from_bytes(json.dumps(evil).encode()) == CheckInAnswer(poll_seconds=60)
 

@@ -71,6 +71,7 @@ class Talker:
     attempt: int = 0
     installed: str | None = None
     problem: str = ""
+    policy: SitePolicy = field(default_factory=SitePolicy)
     invitation: Invitation | None = None
 
     @property
@@ -112,7 +113,7 @@ class Talker:
             boot_id=self.boot_id,
             agent_version="1",
             ring=self.ring,
-            policy=SitePolicy(),
+            policy=self.policy,
             products=(status,),
             problem=self.problem,
         )
@@ -214,7 +215,8 @@ def schedule(*bounds: int, **gates: Any) -> Schedule:
     )
 
 
-def _in_haste(connection: Any, _: object) -> None:
+def in_haste(connection: Any, _: object) -> None:
+    """Set up a connection that does not wait for the disk."""
     connection.execute("PRAGMA synchronous=OFF")
 
 
@@ -264,7 +266,7 @@ class House:
         """Make the estate and open a server over it; its database does not wait for the disk."""
         estate = Estate.create(folder, PRODUCT, now=clock.now)
         database = Database.open(estate.settings)
-        event.listen(database.engine, "connect", _in_haste)
+        event.listen(database.engine, "connect", in_haste)
         database.engine.dispose()
         return cls(
             Server(estate.settings, database, estate.store, estate.online, clock), estate, clock

@@ -7,6 +7,7 @@ moment. What was synced is there; what was not is kept or lost as the crash mode
 - ``DATA``: names are kept, unsynced contents and modes are lost;
 - ``NAMES``: contents are kept, unsynced names are lost;
 - ``BOTH``: neither is kept;
+- ``FORGOTTEN``: everything is kept but what a forgotten sync was for;
 - by chance: each unsynced name change is kept or lost on its own, and of each unsynced content
   there is nothing, a part, zeros of the right length, or all.
 
@@ -38,6 +39,11 @@ class Loss(Enum):
     DATA = "unsynced data lost"
     NAMES = "unsynced names lost"
     BOTH = "both lost"
+    FORGOTTEN = "only that lost which a forgotten sync was for"
+
+
+PLAIN = (Loss.DATA, Loss.NAMES, Loss.BOTH)
+"""What an agent must stand that forgets nothing."""
 
 
 @dataclass
@@ -54,6 +60,9 @@ class Node:
     synced_names: dict[str, "Node"] = field(default_factory=dict)
     pending: list[dict[str, "Node | None"]] = field(default_factory=list)
     """Name changes since the last sync, each kept or lost as one."""
+    forgotten_names: int = 0
+    """So many of these should have been synced."""
+    forgotten_data: bool = False
 
     def __post_init__(self) -> None:
         self.synced_mode = self.mode  # it is made with this one
@@ -68,6 +77,11 @@ class Node:
         self.synced_data, self.synced_mode = self.data, self.mode
         self.synced_names = dict(self.names)
         self.pending.clear()
+        self.forgotten_names, self.forgotten_data = 0, False
+
+    def forget(self) -> None:
+        """What is not synced here should have been."""
+        self.forgotten_names, self.forgotten_data = len(self.pending), True
 
 
 def _apply(names: dict[str, Node], changes: dict[str, "Node | None"]) -> None:
@@ -97,7 +111,7 @@ class Call:
     @property
     def forgotten(self) -> "Call":
         """The call that was not made after all; it keeps its place in the row."""
-        return Call("nothing", self.path, at=self.at)
+        return Call("forget", self.path, at=self.at)
 
 
 class Recorder(durable.Disk):
@@ -266,7 +280,9 @@ class Replay:
             parent.change({name: None})
         elif call.name == "rename":
             self._rename(parent, name, call.other)
-        elif call.name != "nothing":
+        elif call.name == "forget":
+            self._find(call.path).forget()
+        else:
             _change_content(self._find(call.path), call)
 
     def _rename(self, parent: Node, name: str, other: str) -> None:
@@ -313,24 +329,16 @@ def crashed(top: Node, loss: Loss | random.Random) -> Image:
     """The disk as it is found after a power loss at this moment."""
     if isinstance(loss, random.Random):
         chance = loss
-        return _left(top, lambda: chance.random() < 0.5, lambda node: _by_chance(node, chance))
-    keep = loss is Loss.NAMES
-    return _left(top, lambda: loss is Loss.DATA, lambda node: _now(node) if keep else _synced(node))
+        return _left(
+            top,
+            lambda node: [each for each in node.pending if chance.random() < 0.5],
+            lambda node: _by_chance(node, chance),
+        )
+    return _left(top, *_MODELS[loss])
 
 
-def _left(
-    node: Node, keep_name: Callable[[], bool], content: Callable[[Node], tuple[int, bytes]]
-) -> Image:
-    if node.kind == "link":
-        return ("link", node.target)
-    if node.kind == "file":
-        return ("file", *content(node))
-    names = dict(node.synced_names)
-    for changes in node.pending:
-        if keep_name():
-            _apply(names, changes)
-    found = ((name, _left(child, keep_name, content)) for name, child in sorted(names.items()))
-    return ("folder", node.mode, tuple(found))
+Names = Callable[[Node], Sequence[dict[str, "Node | None"]]]
+Content = Callable[[Node], tuple[int, bytes]]
 
 
 def _now(node: Node) -> tuple[int, bytes]:
@@ -339,6 +347,30 @@ def _now(node: Node) -> tuple[int, bytes]:
 
 def _synced(node: Node) -> tuple[int, bytes]:
     return node.synced_mode, node.synced_data
+
+
+_MODELS: dict[Loss, tuple[Names, Content]] = {
+    Loss.DATA: (lambda node: node.pending, _synced),
+    Loss.NAMES: (lambda node: [], _now),
+    Loss.BOTH: (lambda node: [], _synced),
+    Loss.FORGOTTEN: (
+        lambda node: node.pending[node.forgotten_names :],
+        lambda node: _synced(node) if node.forgotten_data else _now(node),
+    ),
+}
+"""For each model, which name changes of a folder are kept, and what of a file."""
+
+
+def _left(node: Node, kept: Names, content: Content) -> Image:
+    if node.kind == "link":
+        return ("link", node.target)
+    if node.kind == "file":
+        return ("file", *content(node))
+    names = dict(node.synced_names)
+    for changes in kept(node):
+        _apply(names, changes)
+    found = ((name, _left(child, kept, content)) for name, child in sorted(names.items()))
+    return ("folder", node.mode, tuple(found))
 
 
 def _by_chance(node: Node, chance: random.Random) -> tuple[int, bytes]:

@@ -109,6 +109,7 @@ class Web:
         self._tls = tls
         self.faults: dict[str, list[Fault]] = {}
         self.requests: list[Request] = []
+        self.date: Callable[[], str] = lambda: formatdate(time.time(), usegmt=True)
         self.bytes_sent = 0
         web = self
 
@@ -213,7 +214,9 @@ class _Handler(BaseHTTPRequestHandler):
     ) -> None:
         self.send_response_only(status)
         ahead = fault.ahead_seconds if isinstance(fault, WrongDate) else 0
-        self.send_header("Date", formatdate(time.time() + ahead, usegmt=True))
+        date = formatdate(time.time() + ahead, usegmt=True) if ahead else self.owner.date()
+        if date:
+            self.send_header("Date", date)
         for name, value in headers.items():
             self.send_header(name, value)
         if isinstance(fault, Endless):

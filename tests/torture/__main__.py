@@ -30,6 +30,8 @@ ROWS = (
     "clocks",
     "hostile_servers",
     "evil_control_plane",
+    "scheduler_kills",
+    "window_oracle_zones",
 )
 """Each is the module of that name in this folder, with a function ``run``."""
 

@@ -50,8 +50,9 @@ def attacks(scene: Scene, flips: int) -> Iterator[Attack]:
 
 def _transport(scene: Scene, what: str, path: str) -> Iterator[Attack]:
     for name, fault in _faults(scene, path):
-        hides_root = what == "root" and name in ("404", "403")
-        yield Attack(f"{what}: {name}", _faulty(path, fault), aware=hides_root)
+        resumed = what == "artifact" and name.startswith("cut")
+        harmless = resumed or name in _READABLE
+        yield Attack(f"{what}: {name}", _faulty(path, fault), harmless=harmless)
     for name, fault in _slow_faults():
         yield Attack(f"{what}: {name}", _faulty(path, fault), slow=True)
     yield Attack(
@@ -100,6 +101,10 @@ _HEADS = {
 }
 
 
+_READABLE = ("no number as length",)
+"""What ends with the connection is read to its end, and then it is the true body."""
+
+
 def _slow_faults() -> Iterator[tuple[str, Callable[[], Fault]]]:
     yield "endless", Endless
     yield "endless zeros", lambda: Raw(answer=b"HTTP/1.1 200 OK\r\n\r\n", again=bytes(65536))
@@ -138,7 +143,7 @@ def _content(scene: Scene, what: str, path: str) -> Iterator[Attack]:
         # JSON may end in a line break: the same signed content in other bytes is the same
         same = name == "one byte more" and path.startswith("/metadata/")
         yield Attack(f"{what}: {name}", _over(path, replacement), harmless=same, silent=same)
-    yield Attack(f"{what}: gone", _over(path, None), aware=what == "root")
+    yield Attack(f"{what}: gone", _over(path, None))
 
 
 def _over(path: str, body: bytes | None) -> Callable[[Scene], object]:
@@ -224,7 +229,7 @@ def _roots(scene: Scene) -> Iterator[Attack]:
 
     yield Attack("root: signed by other keys", by_new_keys_alone)
     yield Attack("root: the first one again", _over(path, files["/metadata/1.root.json"]))
-    yield Attack("root: 3 without 2", skipped, aware=True)
+    yield Attack("root: 3 without 2", skipped)
     endless = {f"/metadata/{n}.root.json": files[path] for n in range(2, 400)}
     yield Attack("root: the same one 400 times", lambda scene: scene.overlay.update(endless))
 
@@ -249,4 +254,6 @@ def _everywhere(scene: Scene) -> Iterator[Attack]:
     there = {"Location": scene.other.url}
     yield Attack("everything: moved", everything(lambda: Status(status=301, headers=there)))
     yield Attack("everything: endless", everything(Endless), slow=True)
-    yield Attack("everything: silence", everything(lambda: TrickledHeaders(pause_seconds=5)), slow=True)
+    yield Attack(
+        "everything: silence", everything(lambda: TrickledHeaders(pause_seconds=5)), slow=True
+    )

@@ -6,6 +6,7 @@ in a forked one. ``fresh`` puts the disk and the control plane back to where the
 
 import gc
 import os
+import random
 import shutil
 import tempfile
 import time
@@ -36,7 +37,7 @@ MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory; the folder be
 
 PROGRAM = b"""\
 #!/usr/bin/perl
-use strict; use Socket;
+use strict; use Socket; alarm(600);
 open(my $file, "<", "data/version") or die; my $content = <$file>;
 my $body = sprintf('{"version": "%s", "content": "%s"}', $ENV{HSP_VERSION}, $content);
 socket(my $door, PF_INET, SOCK_STREAM, 0) or die;
@@ -48,7 +49,9 @@ while (accept(my $guest, $door)) {
     close($guest);
 }
 """
-"""Answers with its version and what its slot says; Perl starts five times faster than Python."""
+"""Answers with its version and what its slot says, for ten minutes at most, whoever forgets it.
+
+Perl starts five times faster than Python."""
 
 
 class Story(Enum):
@@ -163,8 +166,8 @@ def new_boot() -> str:
 
 
 @contextmanager
-def bench(story: Story) -> Iterator[Bench]:
-    """A site that runs 1.0 and is offered 2.0."""
+def bench(story: Story, extra_bytes: int = 0) -> Iterator[Bench]:
+    """A site that runs 1.0 and is offered 2.0, which may be larger by random bytes."""
     repository = SimulatedRepository()
     yesterday: dict[str, bytes] = {}
 
@@ -184,7 +187,7 @@ def bench(story: Story) -> Iterator[Bench]:
         stack.callback(end_children)
         _at_old(site)
         yesterday.update(repository.files)
-        _offer_new(repository, story)
+        _release(repository, NEW, story is Story.UPDATE, random.Random(2).randbytes(extra_bytes))
         base = folder / "base"
         shutil.copytree(site.folder, base, symlinks=True)
         gc.freeze()
@@ -201,17 +204,19 @@ def _at_old(site: SimulatedSite) -> None:
     (site.folder / "site.toml").chmod(0o600)
 
 
-def _offer_new(repository: SimulatedRepository, story: Story) -> None:
-    _release(repository, NEW, healthy=story is Story.UPDATE)
-
-
-def _release(repository: SimulatedRepository, version: str, *, healthy: bool) -> None:
+def _release(
+    repository: SimulatedRepository, version: str, healthy: bool, extra: bytes = b""
+) -> None:
     seen = "data/version" if healthy else "data/never-written"
     program = Program(command=("./app", "{port}"), stop_grace_seconds=2)
     repository.release(
         PRODUCT,
         version,
-        {"app": PROGRAM, "data/version": version.encode(), f"data/new-in-{version}": bytes(3000)},
+        {
+            "app": PROGRAM,
+            "data/version": version.encode(),
+            f"data/new-in-{version}": bytes(3000) + extra,
+        },
         install=SlotInstall(service=program),
         health=Health(checks=(FileAgeCheck(path=seen, max_age_seconds=86_400),), attempts=1),
         variables=("port",),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from manifests.failures import FailureCode
 from tests.torture.attacks import Attack, attacks
+from tests.torture.bench import MEMORY
 from tests.torture.rows import Outcome, Scale
 from tests.torture.scene import NEW, OLD, Scene, scene
 from tests.torture.shares import Share, Tally, in_shares
@@ -29,7 +30,7 @@ def run(scale: Scale) -> Outcome:
 
 def _share(scale: Scale, share: Share) -> Outcome:
     tally = Tally()
-    with tempfile.TemporaryDirectory() as folder, scene(Path(folder)) as ready:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder, scene(Path(folder)) as ready:
         for number, attack in enumerate(_chosen(ready, scale)):
             if share.takes(number):
                 tally.count(attack.name, broken_promises(ready, attack))
@@ -58,7 +59,8 @@ def broken_promises(scene: Scene, attack: Attack) -> list[str]:
         broken.append(f"the poll took {time.monotonic() - began:.0f} s")
     if len(scene.other.requests) > asked:
         broken.append("a redirect was followed")
-    if not (attack.silent or attack.harmless) and last.problem not in set(FailureCode):
+    noticed = last.problem in set(FailureCode) or scene.failures()
+    if not (noticed or attack.silent or attack.harmless):
         broken.append(f"the site noticed nothing: {last.problem!r} {last.products}")
     now = scene.floor()
     if (now.root_version, now.timestamp) < (floor.root_version, floor.timestamp):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from client_updater.errors import AgentError, UpdateError
+from client_updater.floor import FloorFile
 from client_updater.slots import Slots, verify_tree
 from manifests.install_report import InstallReport, Phase
 from tests.simulators.mortal import Ending, children
@@ -28,6 +29,8 @@ class Expected:
     """How the attempts at 2.0 may end."""
     repeated: Collection[Phase] = ()
     """Phases that an attempt may honestly come to twice, such as a download that was lost."""
+    most_attempts: int = 1
+    """At 2.0, of which the control plane has heard."""
     kept_in_downloads: int = 0
     """Files of one download that may come back after they were removed, to stay for a week."""
 
@@ -73,6 +76,12 @@ def _runs(bench: Bench, expected: Expected) -> Iterator[str]:
     said = answer(bench.site)
     if said != {"version": version, "content": version}:
         yield f"the program of {version} says {said}"
+    slots = Slots(bench.site.folder / "slots", bench.site.folder / "staging")
+    if slots.previous(PRODUCT) != (OLD if version == NEW else None):
+        yield f"with {version} the previous one is {slots.previous(PRODUCT)}"
+    confirmed = FloorFile(bench.site.folder / "trust").load().releases.get(PRODUCT)
+    if confirmed != version:
+        yield f"the floor says that {confirmed} was confirmed and {version} runs"
     running = list(children())
     if len(running) != 1:
         yield f"{len(running)} programs run"
@@ -87,6 +96,9 @@ def _reports(bench: Bench, expected: Expected) -> Iterator[str]:
     for report in received:
         if report.phase is not Phase.REFUSED:
             by_attempt.setdefault(report.attempt_id, []).append(report)
+    at_new = {report.attempt_id for report in received if report.version == NEW}
+    if len(at_new) > expected.most_attempts:
+        yield f"{NEW} was tried {len(at_new)} times: {_names(received)}"
     for attempt, reports in by_attempt.items():
         phases = Counter(report.phase for report in reports)
         ends = [phase for phase in phases if phase in FINAL]

@@ -1,8 +1,7 @@
 """Row ``mutated_inputs``: damaged documents through the agent's real readers.
 
 Each input must be read, or refused with an ``UpdateError``, within a second and 100 MiB, and an
-archive must change nothing outside of its folder. Two processes share the work. To see one input
-again::
+archive must change nothing outside of its folder. To see one input again::
 
     python -m tests.torture.mutated_inputs SEED NUMBER
 """
@@ -16,59 +15,43 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from random import Random
 from types import FrameType
 
 from manifests.errors import UpdateError
-from tests.torture.readers import Subject, subjects
+from tests.torture.readers import subjects
 from tests.torture.rows import Outcome, Scale
+from tests.torture.shares import Share, Tally, in_shares
+from tests.torture.subject import Subject
 
 INPUTS = {Scale.TEST: 50_000, Scale.TORTURE: 1_000_000}
-WORKERS = 2
 MOST_SECONDS = 1.0
 MOST_BYTES = 100 * 2**20
+KEPT = Path("build/mutated_inputs")
+"""Where the bytes of wrong ones are kept: the keys of the samples are new each time."""
 _BATCH = 200
 _HANGS_AFTER_SECONDS = 20
-_NOTES = 20
 
 
 class Hangs(BaseException):
     """A reader that did not come back."""
 
 
-@dataclass
-class Found:
-    """What one process found."""
-
-    tried: int = 0
-    wrong: list[str] = field(default_factory=list)
-    read: dict[str, list[int]] = field(default_factory=dict)
-    """Per subject: how many were tried, and how many of them were valid after all."""
-
-
 def run(scale: Scale) -> Outcome:
-    """Read mutated inputs; the seed is new each time under ``make torture`` and printed."""
+    """Read mutated inputs, always the same ones unless ``HSP_TORTURE_SEED`` says otherwise."""
     seed = int(os.environ.get("HSP_TORTURE_SEED", "1"))
-    numbers = INPUTS[scale]
-    with get_context("spawn").Pool(WORKERS) as pool:
-        jobs = [(seed, first, numbers) for first in range(WORKERS)]
-        founds = pool.starmap(share, jobs)
-    wrong = [note for found in founds for note in found.wrong]
-    tried = sum(found.tried for found in founds)
-    return Outcome(tried, len(wrong), (f"seed {seed}", *wrong[:_NOTES]) if wrong else ())
+    return in_shares(_share, seed, INPUTS[scale])
 
 
-def share(seed: int, first: int, numbers: int) -> Found:
-    """Every ``WORKERS``-th input from ``first`` on."""
-    found = Found()
+def _share(seed: int, inputs: int, share: Share) -> Outcome:
+    tally = Tally()
     with _workshop() as every:
-        mine = range(first, numbers, WORKERS)
+        mine = range(share.number, inputs, share.of)
         for start in range(0, len(mine), _BATCH):
-            _batch(seed, mine[start : start + _BATCH], every, found)
-    return found
+            _batch(seed, mine[start : start + _BATCH], every, tally)
+    return tally.outcome
 
 
 @contextmanager
@@ -96,26 +79,25 @@ def _no_hang() -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def _batch(seed: int, numbers: range, every: list[Subject], found: Found) -> None:
+def _batch(seed: int, numbers: range, every: list[Subject], tally: Tally) -> None:
     def all_of_them() -> None:
         for number in numbers:
-            _count(seed, number, every, found)
+            _count(seed, number, every, tally)
 
     if _growth(all_of_them) > MOST_BYTES:
         for number in numbers:  # which of them was it?
-            grown = _growth(lambda number=number: _try(seed, number, every))  # type: ignore[misc]
+            grown = _growth(partial(_try, seed, number, every))
             if grown > MOST_BYTES:
-                found.wrong.append(f"{_named(seed, number, every)}: {grown >> 20} MiB")
+                tally.wrong += 1
+                tally.note(f"{_named(seed, number, every)}: {grown >> 20} MiB")
 
 
-def _count(seed: int, number: int, every: list[Subject], found: Found) -> None:
-    subject, problem, valid = _try(seed, number, every)
-    found.tried += 1
-    tally = found.read.setdefault(subject.name, [0, 0])
-    tally[0] += 1
-    tally[1] += valid
+def _count(seed: int, number: int, every: list[Subject], tally: Tally) -> None:
+    problem = _try(seed, number, every)
+    tally.count(_named(seed, number, every) if problem else "", [problem] if problem else [])
     if problem:
-        found.wrong.append(f"{_named(seed, number, every)}: {problem}")
+        KEPT.mkdir(parents=True, exist_ok=True)
+        (KEPT / f"{seed}-{number}").write_bytes(drawn(seed, number, every)[1])
 
 
 def drawn(seed: int, number: int, every: list[Subject]) -> tuple[Subject, bytes]:
@@ -126,31 +108,32 @@ def drawn(seed: int, number: int, every: list[Subject]) -> tuple[Subject, bytes]
     return subject, subject.mutate(random, sample, subject.samples)
 
 
-def _try(seed: int, number: int, every: list[Subject]) -> tuple[Subject, str, bool]:
+def _try(seed: int, number: int, every: list[Subject]) -> str:
     subject, data = drawn(seed, number, every)
-    problem, valid, seconds = _read(subject, data)
+    problem, seconds = _read(subject, data)
     if not problem and seconds > MOST_SECONDS:
-        _, _, seconds = _read(subject, data)  # another process may have had the processor
-        problem = f"took {seconds:.1f} s" if seconds > MOST_SECONDS else ""
-    return subject, problem, valid
+        problem, seconds = _read(subject, data)  # another process may have had the processor
+        problem = problem or (f"took {seconds:.1f} s" if seconds > MOST_SECONDS else "")
+    return problem
 
 
-def _read(subject: Subject, data: bytes) -> tuple[str, bool, float]:
+def _read(subject: Subject, data: bytes) -> tuple[str, float]:
+    """What was wrong with the reading of it, and the seconds that it took."""
     signal.alarm(_HANGS_AFTER_SECONDS)
     began = time.perf_counter()
     try:
         subject.read(data)
-        return "", True, time.perf_counter() - began
     except UpdateError:
-        return "", False, time.perf_counter() - began
+        pass  # as it should be
     except Hangs:
-        return f"not done after {_HANGS_AFTER_SECONDS} s", False, _HANGS_AFTER_SECONDS
-    except Exception as error:
+        return f"not done after {_HANGS_AFTER_SECONDS} s", 0
+    except Exception as error:  # whatever else comes out is a fault
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(last.filename).name}:{last.lineno}"
-        return f"{type(error).__name__} at {where}: {str(error)[:150]}", False, 0
+        return f"{type(error).__name__} at {where}: {str(error)[:150]}", 0
     finally:
         signal.alarm(0)
+    return "", time.perf_counter() - began
 
 
 def _growth(action: Callable[[], object]) -> int:

@@ -3,7 +3,7 @@
 import random
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,13 +12,25 @@ from typing import Any
 from client_updater.agent import Agent
 from client_updater.errors import AgentError, Rollback, TrustLost
 from client_updater.floor import FloorFile
+from client_updater.journal import Journal, Step
+from client_updater.programs import Process, Programs
 from client_updater.state import StateFolder
 from manifests.envelope import peek
 from manifests.install_report import REPORT_TYPE, Phase
 from tests.simulators.mortal import Ending, in_child
-from tests.simulators.power import Call, Image, Loss, Recorder, crashed, moments, part, write_image
+from tests.simulators.power import (
+    PLAIN,
+    Call,
+    Image,
+    Loss,
+    Recorder,
+    crashed,
+    moments,
+    part,
+    write_image,
+)
 from tests.simulators.site import SimulatedSite
-from tests.torture.bench import NEW, OLD, Bench, Heard, Settled, Story, new_boot, settle
+from tests.torture.bench import NEW, OLD, PRODUCT, Bench, Heard, Settled, Story, new_boot, settle
 from tests.torture.judge import Expected, judge
 from tests.torture.kills import noted_attempts
 
@@ -56,6 +68,16 @@ class Recording:
         """All reports, each from the call on that made it durable."""
         return tuple(_promises(self.calls))
 
+    @cached_property
+    def starts(self) -> tuple[tuple[int, str], ...]:
+        """The versions whose programs were started, each with the call that let it go."""
+        return tuple(_starts(self.calls))
+
+    @cached_property
+    def unwell(self) -> int:
+        """The number of calls after which 2.0 is known to be unwell, for good."""
+        return _durable_from(self.calls, "journal", b'"step":"revert"')
+
     @property
     def fsyncs(self) -> list[int]:
         """The positions of all syncs."""
@@ -72,7 +94,9 @@ class Recording:
         calls = list(self.calls)
         calls[position] = calls[position].forgotten
         mutant = replace(self, calls=tuple(calls))
-        mutant.__dict__.update(acted=self.acted, promises=self.promises)  # it owes the same
+        mutant.__dict__.update(  # it owes the same
+            acted=self.acted, promises=self.promises, starts=self.starts, unwell=self.unwell
+        )
         return mutant
 
 
@@ -89,6 +113,26 @@ def _promises(calls: tuple[Call, ...]) -> Iterator[Promise]:
             for sequence, content in unsynced.items():
                 yield Promise(number, sequence, content)
             unsynced = {}
+
+
+def _starts(calls: tuple[Call, ...]) -> Iterator[tuple[int, str]]:
+    note = b""
+    for number, call in enumerate(calls, 1):
+        if call.name == "write" and call.path == f"run/.{PRODUCT}.json.new":
+            note = call.data
+        elif call.name == "rename" and call.other == f"run/{PRODUCT}.json":
+            yield number, Process.from_bytes(note).version
+
+
+def _durable_from(calls: tuple[Call, ...], folder: str, words: bytes) -> int:
+    """The number of calls after which what was written with these words is durable."""
+    written = False
+    for number, call in enumerate(calls, 1):
+        inside = call.path == folder or call.path.startswith(f"{folder}/")
+        written = written or (inside and call.name == "write" and words in call.data)
+        if written and call.name == "fsync" and call.path == folder:
+            return number
+    return len(calls) + 1
 
 
 def record(ready: Bench) -> Recording:
@@ -132,13 +176,15 @@ class State:
     def key(self, recording: Recording) -> Any:
         """Two states with the same key must be judged alike."""
         owed = sum(promise.number <= self.number for promise in recording.promises)
-        return (self.image, self.heard, self.number >= recording.acted, owed)
+        started = sum(number <= self.number for number, _ in recording.starts)
+        known = (self.number >= recording.acted, self.number >= recording.unwell)
+        return (self.image, self.heard, owed, started, known)
 
 
-def states(ready: Bench, recording: Recording) -> Iterator[State]:
-    """What can be left behind each call, under each of the plain models."""
+def states(ready: Bench, recording: Recording, losses: Sequence[Loss] = PLAIN) -> Iterator[State]:
+    """What can be left behind each call, under each of these models."""
     for number, top in moments(ready.base, recording.calls):
-        for loss in Loss:
+        for loss in losses:
             yield State(number, loss.value, crashed(top, loss), recording.heard(number))
 
 
@@ -179,21 +225,24 @@ class Harness:
         floor = (part(state.image, "trust"), acted)
         ask = floor not in self._sound_floors
         attempts = noted_attempts(ready)
+        broken = list(_uncounted(ready, recording, state))
         ending = in_child(lambda: _recover(ready.site, ask=ask, acted=acted))
-        doubts = list(ending.answer[0]) if ending.how == "done" else []
-        if not doubts:
-            self._sound_floors.add(floor)
-        settled = Ending("done", ending.answer[1]) if ending.how == "done" else ending
-        broken = [*doubts, *judge(ready, settled, _expected(ready.story, attempts))]
+        if ending.how == "done":
+            doubts, started, settled = ending.answer
+            broken += doubts
+            if not doubts:
+                self._sound_floors.add(floor)
+            if NEW in started and state.number >= recording.unwell:
+                broken.append(f"{NEW} was found unwell and is started again")
+            ending = Ending("done", settled)
+        broken += judge(ready, ending, _expected(ready.story, attempts))
         return [*broken, *_broken_promises(ready, recording, state)]
 
 
 def _expected(story: Story, attempts: set[str]) -> Expected:
     """As if nothing had happened, but for a download that has to be made again."""
     version, final = (NEW, Phase.CONFIRMED) if story is Story.UPDATE else (OLD, Phase.REVERTED)
-    return Expected(
-        [version], attempts, [final], repeated=[Phase.DOWNLOADING], kept_in_downloads=3
-    )
+    return Expected([version], attempts, [final], repeated=[Phase.DOWNLOADING], kept_in_downloads=3)
 
 
 def _broken_promises(ready: Bench, recording: Recording, state: State) -> Iterator[str]:
@@ -203,9 +252,28 @@ def _broken_promises(ready: Bench, recording: Recording, state: State) -> Iterat
             yield f"report {promise.sequence} was written durably and is lost"
 
 
-def _recover(site: SimulatedSite, *, ask: bool, acted: bool) -> tuple[list[str], Settled]:
+def _uncounted(ready: Bench, recording: Recording, state: State) -> Iterator[str]:
+    """Starts of 2.0 that nobody counted: it could take the machine with it for ever."""
+    started = sum(version == NEW and number <= state.number for number, version in recording.starts)
+    for attempt in Journal(ready.site.folder / "journal").unfinished():
+        if attempt.step in (Step.ACTIVATE, Step.CONFIRM) and attempt.starts < started:
+            yield f"{NEW} was started {started} times, and {attempt.starts} are noted"
+
+
+def _recover(
+    site: SimulatedSite, *, ask: bool, acted: bool
+) -> tuple[list[str], list[str], Settled]:
+    """Doubts of the floor, the versions that were started, and how it settled."""
+    started: list[str] = []
+    start = Programs.start
+
+    def noting(self: Programs, product: str, version: str, *rest: Any) -> None:
+        started.append(version)
+        start(self, product, version, *rest)
+
+    type.__setattr__(Programs, "start", noting)  # in this process alone
     doubts = list(doubts_of_floor(site, acted=acted)) if ask else []
-    return doubts, settle(site, boot=new_boot())
+    return doubts, started, settle(site, boot=new_boot())
 
 
 def doubts_of_floor(site: SimulatedSite, *, acted: bool) -> Iterator[str]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 from client_updater import durable
 from client_updater.floor import Floor
@@ -18,13 +19,14 @@ from client_updater.slots import verify_tree
 from client_updater.status import LastPoll
 from manifests.errors import UpdateError
 from manifests.file_list import FileList
+from manifests.install_report import InstallReport
 from tests.simulators.control_plane import ControlPlane
 from tests.simulators.repository import SimulatedRepository
 from tests.simulators.site import SimulatedSite
 from tests.simulators.web import Web
 
 OLD, NEW = "1.0", "2.0"
-FILES = {"app.py": b"x = 1\n" * 9000, "docs/read.me": b"how to use it\n" * 50}
+FILES = {"app.py": Random("app.py").randbytes(90_000), "docs/read.me": b"how to use it\n" * 50}
 MOST_EXCESS_BYTES = 64 * 1024
 METADATA_BYTES = 3 * 1024 * 1024
 SETTINGS = """\
@@ -83,9 +85,12 @@ class Scene:
         assert self.site.poll().problem == "" and self.site.current() == OLD
         self._keep("unaware")
         self.yesterday = dict(self.repository.files)
-        self.manifest = self.repository.release("notes", NEW, {**FILES, "new.py": b"y = 2\n" * 7000})
+        self.manifest = self.repository.release(
+            "notes", NEW, {**FILES, "new.py": Random("new.py").randbytes(70_000)}
+        )
         self.repository.roll_out("notes", NEW)
-        self.repository.rotate("snapshot")
+        self.repository.sign_targets("targets")
+        self.repository.rotate("root")
         self.site.write_policy(_BRAKE)
         assert self.site.poll().problem == "" and self.site.current() == OLD
         self.site.write_policy("")
@@ -112,7 +117,9 @@ class Scene:
 
     def _stored(self, ending: str) -> str:
         files = self.repository.files
-        return next(p for p in files if p.startswith("/targets/releases/notes/2.0/") and p.endswith(ending))
+        return next(
+            p for p in files if p.startswith("/targets/releases/notes/2.0/") and p.endswith(ending)
+        )
 
     def honest(self) -> None:
         """From now on everything is as it should be."""
@@ -120,7 +127,7 @@ class Scene:
         self.web.faults.clear()
 
     def fresh(self, name: str = "unaware") -> None:
-        """The site as it was before 2.0 was seen; or ``aware`` of it, but with nothing of it yet."""
+        """The site as it was before 2.0 was seen; or ``aware`` of it, with nothing of it yet."""
         self.honest()
         self.plane.reports.clear()
         shutil.rmtree(self.site.folder)
@@ -182,6 +189,11 @@ class Scene:
         installed = {str(path.relative_to(folder)): _content(path) for path in folder.rglob("*")}
         changed = {name for name in installed if name.endswith(".release")}
         return {name: value for name, value in installed.items() if name not in changed}
+
+    def failures(self) -> list[str]:
+        """The codes that the site has reported since it was ``fresh``."""
+        reports = map(InstallReport.from_bytes, self.plane.reports.values())
+        return [report.code for report in reports if report.code is not None]
 
     def floor(self) -> Floor:
         """What the site trusts at least."""

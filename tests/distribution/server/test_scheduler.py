@@ -11,8 +11,8 @@ from sqlmodel import select
 
 from distribution import catalogue, plans, rollouts, scheduler
 from distribution.errors import Conflict
+from distribution.loop import Scheduler
 from distribution.rollouts import Word
-from distribution.scheduler import Scheduler
 from distribution.tables import PlanRow, Receipt
 from distribution.tickets import Which, queue
 from manifests.install_report import Phase

@@ -1,0 +1,106 @@
+"""What happened, in order, for whoever watches: check-ins, phases, waves, pauses, brakes.
+
+An event is written in the transaction that it tells of, so that there is one for everything that
+happened and none for what did not. Watchers read on from the last number that they have seen;
+old events go, since what they tell is in the rows that last.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import func
+from sqlmodel import Session, col, delete, select
+
+from distribution.database import Database
+from distribution.tables import EventRow
+from manifests.documents import to_json
+
+KEPT = timedelta(days=7)
+CHECK_INS_KEPT = timedelta(hours=1)
+"""A sign of life tells nothing any more when the next ones have come."""
+
+
+class EventKind(StrEnum):
+    """What an event tells of."""
+
+    CHECK_IN = "check_in"
+    PHASE = "phase"
+    WAVE = "wave"
+    ROLLOUT = "rollout"
+    BRAKE = "brake"
+    APPROVAL = "approval"
+    WINDOW = "window"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event; what it is not about is empty."""
+
+    number: int
+    at: datetime
+    kind: EventKind
+    site_id: str = ""
+    product: str = ""
+    version: str = ""
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+def tell(
+    session: Session,
+    kind: EventKind,
+    at: datetime,
+    *,
+    site_id: str = "",
+    product: str = "",
+    version: str = "",
+    **detail: object,
+) -> None:
+    """Write an event into the transaction that it tells of."""
+    said = to_json(detail).decode() if detail else ""
+    session.add(
+        EventRow(at=at, kind=kind, site_id=site_id, product=product, version=version, detail=said)
+    )
+
+
+def after(session: Session, number: int, limit: int = 500) -> Sequence[Event]:
+    """The events that follow the one with this number, oldest first."""
+    wanted = select(EventRow).where(col(EventRow.id) > number).order_by(col(EventRow.id))
+    return [_event(row) for row in session.exec(wanted.limit(limit))]
+
+
+def newest(session: Session) -> int:
+    """The newest event's number; 0 when there is none."""
+    return session.exec(select(func.max(EventRow.id))).one() or 0
+
+
+def forget_old(database: Database, now: datetime) -> None:
+    """Delete what nobody will ask for any more; the newest stays, so that numbers only grow.
+
+    Raises:
+        Unavailable: the database does not answer.
+    """
+    with database.reading() as session:
+        last, oldest = newest(session), session.exec(select(func.min(EventRow.at))).one()
+    if oldest is None or oldest > now - CHECK_INS_KEPT:
+        return
+    old = delete(EventRow).where(col(EventRow.id) < last)
+    signs = (col(EventRow.kind) == EventKind.CHECK_IN) & (col(EventRow.at) < now - CHECK_INS_KEPT)
+    with database.writing() as session:
+        session.exec(old.where(col(EventRow.at) < now - KEPT))
+        session.exec(old.where(signs))
+
+
+def _event(row: EventRow) -> Event:
+    return Event(
+        number=row.id or 0,
+        at=row.at,
+        kind=EventKind(row.kind),
+        site_id=row.site_id,
+        product=row.product,
+        version=row.version,
+        detail=json.loads(row.detail) if row.detail else {},
+    )

@@ -1,0 +1,165 @@
+"""Figures for Prometheus, read from the database and the store at each scrape.
+
+The only module that knows ``prometheus_client``. Nothing is counted in this process, so that every
+server process answers the same and a restart loses nothing. No figure names a client or a site.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from distribution import aging, brakes, events, fleet, lease, rollouts
+from distribution.server import Server
+from distribution.standing import tally
+from distribution.tables import (
+    Alarm,
+    Receipt,
+    RolloutRow,
+    Site,
+    SiteProduct,
+    WindowRow,
+)
+from distribution.tickets import Which, by_tier, failures_unexplained
+from manifests.errors import UpdateError
+from manifests.rollout import RolloutState
+
+Family = GaugeMetricFamily
+
+
+def text(server: Server, now: datetime) -> bytes:
+    """All figures in Prometheus' text format; those of the store are left out while it is away.
+
+    Raises:
+        Unavailable: the database does not answer.
+    """
+    registry = CollectorRegistry()
+    registry.register(_Figures(server, now))
+    return generate_latest(registry)
+
+
+class _Figures:
+    """What one scrape finds."""
+
+    def __init__(self, server: Server, now: datetime) -> None:
+        self._server = server
+        self._now = now
+
+    def collect(self) -> Iterator[Family]:
+        with self._server.database.reading() as session:
+            yield self._sites(session)
+            yield _versions(session)
+            yield from self._rollouts(session)
+            yield _queues(session)
+            yield _one("hsp_failures_unexplained", "Failures without a ticket; 0 is right.",
+                       failures_unexplained(session))  # fmt: skip
+            yield _brakes(session)
+            yield _windows(session)
+            yield self._lease(session)
+            yield _one("hsp_events_newest", "Number of the newest event.", events.newest(session))
+        yield from self._ages()
+
+    @property
+    def _online_since(self) -> datetime:
+        return self._now - timedelta(seconds=self._server.settings.silent_after_seconds)
+
+    def _sites(self, session: Session) -> Family:
+        wanted = select(Site.last_seen, Site.problem).where(col(Site.revoked_at).is_(None))
+        since = self._online_since
+        states = Counter(
+            "silent" if seen < since else "problem" if problem else "online"
+            for seen, problem in session.exec(wanted)
+        )
+        family = Family("hsp_sites", "Enrolled sites by state.", labels=["state"])
+        for state in ("online", "problem", "silent"):
+            family.add_metric([state], states[state])
+        return family
+
+    def _rollouts(self, session: Session) -> Iterator[Family]:
+        waves = Family(
+            "hsp_rollout_sites",
+            "Sites of rollouts under way, by wave and by where they stand.",
+            labels=["product", "version", "wave", "standing"],
+        )
+        states = Family(
+            "hsp_rollout_state", "1 for the state it is in.", labels=["product", "version", "state"]
+        )
+        for row in rollouts.all_rollouts(session):
+            states.add_metric([row.product, row.version, row.state], 1)
+            if row.state in (RolloutState.RUNNING, RolloutState.PAUSED):
+                self._add_waves(waves, session, row)
+        yield waves
+        yield states
+
+    def _add_waves(self, family: Family, session: Session, row: RolloutRow) -> None:
+        course = rollouts.course_of(session, row)
+        candidates = fleet.candidates(session, row, self._online_since)
+        for number, counts in enumerate(tally(course, candidates, self._now), 1):
+            for standing, count in asdict(counts).items():
+                family.add_metric([row.product, row.version, str(number), standing], count)
+
+    def _lease(self, session: Session) -> Family:
+        row = lease.leader(session)
+        left = (row.until - self._now).total_seconds() if row and row.holder else 0
+        text = "Until when a scheduler leads; 0 when none does."
+        return _one("hsp_scheduler_lease_seconds", text, max(left, 0))
+
+    def _ages(self) -> Iterator[Family]:
+        try:
+            found = aging.ages(self._server.store)
+        except UpdateError:
+            return
+        text = "Seconds until a role's metadata expires."
+        left = Family("hsp_metadata_seconds_left", text, labels=["role"])
+        life = Family("hsp_metadata_life_seconds", "Its whole life.", labels=["role"])
+        for age in found:
+            left.add_metric([age.role], (age.expires - self._now).total_seconds())
+            life.add_metric([age.role], age.life.total_seconds())
+        yield left
+        yield life
+
+
+def _one(name: str, text: str, value: float) -> Family:
+    return Family(name, text, value=value)
+
+
+def _versions(session: Session) -> Family:
+    family = Family("hsp_site_versions", "Sites by what they run.", labels=["product", "version"])
+    wanted = select(SiteProduct.product, SiteProduct.version, func.count()).group_by(
+        SiteProduct.product, col(SiteProduct.version)
+    )
+    for product, version, count in session.exec(wanted):
+        family.add_metric([product, version or "none"], count)
+    return family
+
+
+def _queues(session: Session) -> Family:
+    family = Family("hsp_queue_length", "What waits to be dealt with.", labels=["queue"])
+    reports = select(func.count()).where(col(Receipt.processed_at).is_(None))
+    alarms = select(func.count()).where(col(Alarm.seen) > col(Alarm.noted))
+    family.add_metric(["reports"], session.exec(reports).one())
+    family.add_metric(["alarms"], session.exec(alarms).one())
+    for tier, count in by_tier(session, Which.OPEN).items():
+        family.add_metric([f"tickets_{tier}"], count)
+    return family
+
+
+def _brakes(session: Session) -> Family:
+    family = Family("hsp_brakes", "Brakes that are on, by what they are on.", labels=["scope"])
+    found = Counter(record.scope for record in brakes.listed(session))
+    for scope in brakes.Scope:
+        family.add_metric([scope], found[scope])
+    return family
+
+
+def _windows(session: Session) -> Family:
+    family = Family("hsp_windows", "Maintenance windows by outcome.", labels=["outcome"])
+    wanted = select(WindowRow.outcome, func.count()).group_by(WindowRow.outcome)
+    for outcome, count in session.exec(wanted):
+        family.add_metric([outcome or "to_come"], count)
+    return family

@@ -1,0 +1,39 @@
+"""Tickets about things of our own, at no site: they open when one begins and close when it ends."""
+
+from datetime import datetime
+
+from sqlmodel import Session, select
+
+from distribution.support_desk import Sighting, TicketState, new_problem, reopen, settle
+from distribution.tables import Problem
+from manifests.failures import FailureCode
+
+
+def began(session: Session, code: FailureCode, what: str, detail: str, now: datetime) -> None:
+    """Open the problem of ``what``, unless it is open."""
+    problem = _of(session, code, what)
+    if problem is None:
+        problem = new_problem(Sighting("", code, detail, now), f"{code}: {what}")
+    elif problem.state == TicketState.CLOSED:
+        problem.reopened += 1
+        reopen(problem, now)
+    problem.detail = detail
+    session.add(problem)
+
+
+def ended(session: Session, code: FailureCode, what: str, now: datetime) -> None:
+    """Close it, if it is open."""
+    problem = _of(session, code, what)
+    if problem is not None and problem.state == TicketState.OPEN:
+        settle(session, problem, now)
+
+
+def are_open(session: Session, code: FailureCode) -> bool:
+    """Whether there is any problem of this kind."""
+    wanted = select(Problem.id).where(Problem.code == code, Problem.state == TicketState.OPEN)
+    return session.exec(wanted).first() is not None
+
+
+def _of(session: Session, code: FailureCode, what: str) -> Problem | None:
+    wanted = select(Problem).where(Problem.product == "", Problem.signature == f"{code}: {what}")
+    return session.exec(wanted).one_or_none()
