@@ -5,7 +5,7 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint unit journeys bench agent format lock clean
+.PHONY: help setup demo test lint unit journeys bench agent pictures format lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo "make agent     the agent as one file, build/hsp-updater, for machines with python3 and no pip"
 	@echo "make bench     measure against others' tools; figures go to build/bench.json"
 	@echo "make format    rewrite the code as ruff likes it"
+	@echo "make pictures  draw the pictures of docs/planning.md anew"
 	@echo "make lock      pin the dependencies anew (requirements.lock)"
 	@echo "make clean     remove what the other targets made"
 
@@ -47,6 +48,9 @@ agent: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks
+
+pictures: $(READY)
+	@$(BIN)/python -m infra.pictures
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

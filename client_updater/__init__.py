@@ -12,6 +12,9 @@ What to know before changing anything here:
   note. There is no recovery code beside them.
 - ``floor`` is what the site has ever trusted, kept twice on the disk; python-tuf's own folder is a
   cache that may vanish. ``trusted`` is the only way to anything that was signed.
+- ``installation`` carries an attempt from step to step; ``placing`` does what a link cannot (dpkg, a
+  vendor's installer), ``confirmation`` watches (restart, start, checks, soak), ``snapshots`` and
+  ``restoring`` keep a client's data and put it back. ``ourselves`` is the agent as its own product.
 - ``decide`` (in ``manifests``) says what may be installed; nothing that the server answers can do
   more than slow the agent down or hold it.
 

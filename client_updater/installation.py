@@ -11,13 +11,7 @@ from datetime import datetime
 
 from client_updater.confirmation import Confirmation
 from client_updater.data_folders import data_folders
-from client_updater.errors import (
-    DISK_TROUBLE,
-    AgentError,
-    InstallFailed,
-    Interrupted,
-    Unreachable,
-)
+from client_updater.errors import DISK_TROUBLE, AgentError, InstallFailed, Interrupted, Unreachable
 from client_updater.floor import FloorFile
 from client_updater.journal import Attempt, Journal, Step
 from client_updater.placing import Placing
@@ -226,7 +220,7 @@ class Installer:
         try:
             self._take_back(attempt)
         finally:  # a client's data comes back even where an installer's undo fails
-            self._restore_data(attempt)
+            restore(self._snapshots(product), attempt.attempt_id)
         if before is None:
             self.slots.deactivate(product)
             return _ended(attempt, Phase.FAILED)
@@ -235,6 +229,8 @@ class Installer:
         self.placing.put_back(attempt, installed)
         self.services.start(installed)
         self.confirmation.check_health(installed)
+        if product == AGENT_PRODUCT:
+            self.confirmation.ourselves.confirm(before)
         return _ended(attempt, Phase.REVERTED)
 
     def _take_back(self, attempt: Attempt) -> None:
@@ -242,9 +238,6 @@ class Installer:
         if installed is not None:
             before = self.versions.known(attempt.product, attempt.from_version)
             self.placing.take_back(attempt, installed, before)
-
-    def _restore_data(self, attempt: Attempt) -> None:
-        restore(self._snapshots(attempt.product), attempt.attempt_id)
 
     def _snapshots(self, product: str) -> Snapshots:
         return Snapshots(self.placing.snapshots / product)

@@ -4,6 +4,7 @@ dpkg runs without questions, keeps configuration files that the site has changed
 deadline. ``root`` is another system than this one, as ``dpkg --root`` means it: for tests.
 """
 
+import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ from client_updater.errors import Incompatible, InstallFailed
 from client_updater.programs import minimal_environment
 
 _QUERY_SECONDS = 60.0
-_LOCKED = "lock"
+_LOCKED = re.compile(rb"(dpkg|apt)[^\n]*lock|[Cc]ould not get lock")
 _LOCK_PAUSE_SECONDS = 2.0
+_MOST_SAID_BYTES = 64 * 1024
 _KEEP_CONFIGURATION = ("--force-confold", "--force-confdef")
 _ADMIN = {
     "DEBIAN_FRONTEND": "noninteractive",
@@ -153,10 +155,11 @@ class Dpkg:
         deadline = time.monotonic() + seconds
         while True:
             left = max(deadline - time.monotonic(), 1.0)
+            said_before = _size(self.log)
             status = commands.run(self._order(words, left))
             if status == 0:
                 return
-            is_locked = _LOCKED in _last_words(self.log)
+            is_locked = _LOCKED.search(_said_since(self.log, said_before))
             if not is_locked or time.monotonic() + _LOCK_PAUSE_SECONDS >= deadline:
                 raise InstallFailed(f"{words[0]} ended with status {status}", hint=_HINT)
             time.sleep(_LOCK_PAUSE_SECONDS)
@@ -173,8 +176,14 @@ class Dpkg:
 _HINT = "its output is in the report; it can be tried by hand with 'dpkg --install'"
 
 
-def _last_words(log: Path) -> str:
+def _size(log: Path) -> int:
+    return log.stat().st_size if log.exists() else 0
+
+
+def _said_since(log: Path, size: int) -> bytes:
     try:
-        return log.read_bytes()[-1000:].decode("utf-8", "replace")
+        with log.open("rb") as file:
+            file.seek(size)
+            return file.read(_MOST_SAID_BYTES)
     except OSError:
-        return ""
+        return b""

@@ -15,7 +15,7 @@ from typing import Self
 
 from client_updater.errors import ArtifactMismatch
 
-MEMORY_BYTES = 768 * 1024 * 1024
+MEMORY_BYTES = 384 * 1024 * 1024
 """Of addresses, not of memory: the libraries alone take a good part of it."""
 CPU_SECONDS = 600
 SILENCE_SECONDS = 300

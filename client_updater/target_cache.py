@@ -103,7 +103,7 @@ class Cache:
                 arrival.missing = transfer.status in (403, 404)
                 raise refusal(url, transfer)
             length = _declared(transfer.headers.get("content-length", ""), url)
-            self._check_room(length)
+            self._make_room(length)
             durable.remove(arrival.path)
             with durable.create(arrival.path) as file:
                 arrival.note(length=length)
@@ -126,17 +126,25 @@ class Cache:
         if written != length or digest.hexdigest() != sha256:
             raise Unreachable(f"{arrival.path.name} is cut off or not what its name says")
 
-    def _check_room(self, length: int) -> None:
-        found = os.statvfs(self.folder)
-        if found.f_bavail * found.f_frsize < length + RESERVE_BYTES:
-            raise DiskFull(f"the relay's disk has no room for {length} bytes more")
+    def _make_room(self, length: int) -> None:
+        """Forget what nobody has asked for the longest, until there is room for so much more."""
+        kept = sorted(self._kept(), key=lambda path: path.lstat().st_mtime, reverse=True)
+        while (found := os.statvfs(self.folder)).f_bavail * found.f_frsize < length + RESERVE_BYTES:
+            if not kept:
+                raise DiskFull(f"the relay's disk has no room for {length} bytes more")
+            durable.remove(kept.pop())
 
     def forget_old(self) -> None:
         """Remove what nobody has asked for in a month, and what a crash has left."""
-        for path in self.folder.iterdir():
-            known = path.name.partition(".")[0] in self._arrivals
-            if not known and not 0 <= time.time() - path.lstat().st_mtime < KEPT_SECONDS:
+        for path in self._kept():
+            if not 0 <= time.time() - path.lstat().st_mtime < KEPT_SECONDS:
                 durable.remove(path)
+
+    def _kept(self) -> list[Path]:
+        """Everything that is not on its way just now."""
+        with self._lock:
+            arriving = set(self._arrivals)
+        return [p for p in self.folder.iterdir() if p.name.partition(".")[0] not in arriving]
 
 
 def _declared(text: str, url: str) -> int:

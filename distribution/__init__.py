@@ -8,6 +8,8 @@ published plan is a repeatable consequence of the database.
 
 - the repository: ``publish``, ``catalogue``, ``artifacts``, ``bucket`` (boto3 here only)
 - who gets what when: ``rollouts``, ``plans``, ``fleet``, ``standing``, ``assessment``
+- planned ahead: ``preview``, ``simulation`` (numpy), ``freezes``, ``calendar_import`` and
+  ``calendar_export`` (icalendar in these two only)
 - what sites say: ``enrolment``, ``check_ins``, ``reports``, ``attempts``, ``watch``
 - who looks after it: ``escalation``, ``support_desk``, ``tickets``, ``explanation``
 - its edges: ``api`` (FastAPI here only), ``cli``

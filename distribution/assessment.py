@@ -91,6 +91,9 @@ def _success_rule(gates: Gates, total: Counts) -> Verdict | None:
         return None  # an empty wave has nothing to prove
     if not total.expected:
         return Hold(f"none of {total.admitted} admitted sites can be expected: {_others(total)}")
+    least = min(gates.minimum_confirmed_sites, total.admitted)
+    if total.confirmed < least:
+        return Hold(f"{total.confirmed} sites run it, {least} are needed: {_others(total)}")
     if total.confirmed * 100 >= gates.success_threshold_percent * total.expected:
         return None
     return Hold(

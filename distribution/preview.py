@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from packaging.version import Version
 
+from distribution import crowding
 from distribution.assessment import Hold, OpenNextWave, Verdict, assess
 from distribution.planned import Planned, PlannedWave, Preview, Question
 from distribution.standing import Counts, Course
@@ -35,7 +36,7 @@ from manifests.rollout import (
     RolloutState,
     Wave,
 )
-from manifests.site import Site
+from manifests.site import Site, SiteProfile
 
 _MOST_QUESTIONS = 20
 """In a row to one site: its turn by plan and by pace, then a window that a freeze moves on."""
@@ -43,9 +44,10 @@ _MOST_QUESTIONS = 20
 
 def preview(question: Question, fleet: Iterable[Site]) -> Preview:
     """Plan a rollout over the sites of ``fleet`` that it is for."""
-    plan = _Plan(question)
+    sites = list(fleet)
+    plan = _Plan(question, [site.profile for site in sites])
     result, by_wave = Preview(question), defaultdict(list)
-    for site in fleet:
+    for site in sites:
         if plan.is_for(site):
             by_wave[plan.wave_of(site)].append(site)
         else:
@@ -61,8 +63,9 @@ def preview(question: Question, fleet: Iterable[Site]) -> Preview:
 class _Plan:
     """The rollout as far as it is planned: each wave opens after what is known of those before."""
 
-    def __init__(self, question: Question) -> None:
-        self._question = question
+    def __init__(self, question: Question, everybody: Sequence[SiteProfile]) -> None:
+        self._question, self._everybody = question, everybody
+        self._spreads = [wave.spread_seconds for wave in question.schedule.waves]
         self._openings: list[datetime] = []
         self._plan = self._written()
         self._stuck = ""
@@ -89,7 +92,7 @@ class _Plan:
         waves = tuple(
             Wave(
                 opens_at=self._openings[index] if index < opened else None,
-                spread_seconds=wave.spread_seconds,
+                spread_seconds=self._spreads[index],
                 up_to_basis_points=wave.up_to_basis_points,
             )
             for index, wave in enumerate(question.schedule.waves)
@@ -137,14 +140,20 @@ class _Plan:
         return None, self._stuck
 
     def _open(self, moment: datetime) -> None:
+        schedule, number = self._question.schedule, len(self._openings)
+        bounds = [wave.up_to_basis_points for wave in schedule.waves]
+        wider = crowding.spread_seconds(
+            self._question.release, schedule.limits, bounds, number, self._everybody
+        )
+        self._spreads[number] = max(self._spreads[number], wider)
         self._openings.append(moment)
         self._plan = self._written()
 
     def _earliest(self) -> datetime:
         question, number = self._question, len(self._openings)
         watched = max(
-            question.schedule.waves[number - 1].spread_seconds,
-            question.schedule.gates.soak_seconds,
+            self._spreads[number - 1],
+            question.schedule.gates.of_wave(number).soak_seconds,
         )
         due = question.start + timedelta(seconds=question.schedule.waves[number].after_seconds)
         return max(due, self._openings[-1] + timedelta(seconds=watched))

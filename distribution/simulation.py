@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from distribution.crowding import NOTICED_AFTER_SECONDS, WIDEST
 from distribution.errors import Invalid
 from manifests.rollout import WHOLE, Gates, Schedule
 
@@ -151,20 +152,20 @@ def roll_out(schedule: Schedule, fleet: Fleet, sites: Drawn) -> End:
     counts = _Counts(fleet.tick_seconds)
     moment, lower = schedule.waves[0].after_seconds, 0
     for index, wave in enumerate(schedule.waves):
-        counts.open(
-            _wave(sites, lower, wave.up_to_basis_points, wave.spread_seconds), fleet, moment
-        )
-        watched = moment + max(wave.spread_seconds, schedule.gates.soak_seconds)
+        gates = schedule.gates.of_wave(index + 1)
+        opened = _opened(schedule, fleet, sites, lower, index)
+        counts.open(opened, fleet, moment)
+        watched = moment + max(opened.spread_seconds, gates.soak_seconds)
         last = index + 1 == len(schedule.waves)
         due = 0 if last else schedule.waves[index + 1].after_seconds
-        paused, passes = counts.judged(schedule.gates, since=moment, until=max(watched, due))
+        paused, passes = counts.judged(gates, since=moment, until=max(watched, due))
         if paused <= passes:
             if paused == NEVER:
                 return End(counts.started_by(NEVER), None, finished=False)
             return End(counts.started_by(paused), paused, finished=False)
         moment, lower = passes, wave.up_to_basis_points
     # A finished rollout is still watched by the stop rule: late sites go on to get it.
-    paused, _ = counts.judged(schedule.gates, since=moment, until=NEVER)
+    paused, _ = counts.judged(gates, since=moment, until=NEVER)
     if paused == NEVER:
         return End(counts.started_by(NEVER), None, finished=True)
     return End(counts.started_by(paused), paused, finished=True)
@@ -177,12 +178,30 @@ class _Wave:
     turns: Numbers
     starts: Numbers
     fails: NDArray[np.bool_]
+    spread_seconds: int
 
 
-def _wave(sites: Drawn, lower: int, upper: int, spread: int) -> _Wave:
-    inside = (sites.positions >= lower) & (sites.positions < upper)
-    turns = -(-spread * (sites.positions[inside] - lower) // (upper - lower))
-    return _Wave(turns, turns + sites.delays[inside], sites.fails[inside])
+def _opened(schedule: Schedule, fleet: Fleet, sites: Drawn, lower: int, index: int) -> _Wave:
+    wave = schedule.waves[index]
+    width = wave.up_to_basis_points - lower
+    inside = (sites.positions >= lower) & (sites.positions < wave.up_to_basis_points)
+    places = sites.positions[inside] - lower
+    spread = max(wave.spread_seconds, _uncrowded(schedule.limits.at_once, fleet, places, width))
+    turns = -(-spread * places // width)
+    return _Wave(turns, turns + sites.delays[inside], sites.fails[inside], spread)
+
+
+def _uncrowded(limit: int | None, fleet: Fleet, places: Numbers, width: int) -> int:
+    """The spread at which no more than ``limit`` are in progress at once, as ``crowding`` has it.
+
+    A simulation knows no clients, so a limit for each client is left out of it.
+    """
+    if limit is None or places.size <= limit:
+        return 0
+    ordered, widest = np.sort(places), int(WIDEST.total_seconds())
+    gap = int((ordered[limit:] - ordered[:-limit]).min())
+    taken = fleet.install_seconds + NOTICED_AFTER_SECONDS
+    return min(-(-taken * width // gap), widest) if gap else widest
 
 
 class _Counts:
@@ -225,7 +244,9 @@ class _Counts:
             failed * 100 > attempted * gates.error_threshold_percent
         )
         # Everybody is online and nobody waits: who was admitted is expected to run it.
-        enough = confirmed * 100 >= admitted * gates.success_threshold_percent
+        enough = (confirmed * 100 >= admitted * gates.success_threshold_percent) & (
+            confirmed >= np.minimum(admitted, gates.minimum_confirmed_sites)
+        )
         wanted = -(-until // self._tick) if until != NEVER else length
         return self._first(stop, first), self._first(enough, wanted)
 

@@ -84,8 +84,8 @@ class Course:
 
     @property
     def gates(self) -> Gates:
-        """The thresholds."""
-        return self.schedule.gates
+        """The thresholds, of the newest wave that is open."""
+        return self.schedule.gates.of_wave(self.open_waves)
 
     @property
     def open_waves(self) -> int:

@@ -2,86 +2,54 @@
 
 A chain of gates, each a question about one release at one site; the first gate that answers wins.
 The agent obeys ``decide``; the server previews and explains with the same gates, so they cannot
-disagree.
+disagree. The last gate, about windows, is in ``window_gate``.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from itertools import chain
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from manifests import rollout as rollouts
-from manifests.freeze import blackouts_of
+from manifests.case import (
+    ADMINISTRATOR,
+    NOBODY,
+    OPERATOR,
+    Answer,
+    Case,
+    Decision,
+    Gate,
+    Install,
+    Stay,
+    Wait,
+)
 from manifests.release import Release
-from manifests.rollout import Rollout, RolloutPlan, RolloutState, SiteFilter
-from manifests.site import ApprovalPolicy, EmergencyPolicy, InstalledProduct, Site
+from manifests.rollout import RolloutPlan, RolloutState, SiteFilter
+from manifests.site import ApprovalPolicy, Site
 from manifests.target_paths import Lane
-from manifests.window import HORIZON, Blackout, Opening, current_or_next
+from manifests.window_gate import finish_by, window_open
 
-OPERATOR = "the HSP's support"
-ADMINISTRATOR = "the site's administrator"
-NOBODY = "nobody needs to: it passes by itself"
-
-
-@dataclass(frozen=True)
-class Stay:
-    """Do not install it; time alone changes nothing."""
-
-    gate: str
-    reason: str
-    lifted_by: str
-    expected: bool = True
-    """False when somebody should look: the site is held or stuck, not merely up to date."""
-
-
-@dataclass(frozen=True)
-class Wait:
-    """Not yet. ``until`` is None when the moment is not known yet."""
-
-    gate: str
-    until: datetime | None
-    reason: str
-    lifted_by: str
-
-
-@dataclass(frozen=True)
-class Install:
-    """Install it now. ``finish_by`` is the end of the window, None where there is no window."""
-
-    release: Release
-    finish_by: datetime | None
-
-
-Decision = Stay | Wait | Install
-
-
-@dataclass(frozen=True)
-class Case:
-    """One release at one site at one moment: what every gate is asked about."""
-
-    release: Release
-    plan: RolloutPlan
-    site: Site
-    now: datetime
-
-    @property
-    def rollout(self) -> Rollout | None:
-        """The plan's word on this release; a plan of another product has none."""
-        if self.plan.product != self.release.path.product:
-            return None
-        return self.plan.rollout_of(str(self.release.path))
-
-    @property
-    def installed(self) -> InstalledProduct:
-        """What the site runs of this product."""
-        return self.site.product(self.release.path.product)
-
-
-Answer = Stay | Wait | None
-Gate = Callable[[Case], Answer]
+__all__ = [
+    "ADMINISTRATOR",
+    "GATES",
+    "NOBODY",
+    "OPERATOR",
+    "Answer",
+    "Case",
+    "Decision",
+    "Gate",
+    "Install",
+    "Stay",
+    "Wait",
+    "applicable",
+    "choose",
+    "decide",
+    "explain",
+    "newer",
+    "window_open",
+]
 
 
 def newer(case: Case) -> Answer:
@@ -227,66 +195,6 @@ def wave_open(case: Case) -> Answer:
     return Wait("wave_open", opening, reason, NOBODY)
 
 
-def window_open(case: Case) -> Answer:
-    """9. The site may be changed now and there is time enough; a hotfix as the policy says."""
-    if _needs_no_window(case):
-        return None
-    if _emergency_policy(case) is EmergencyPolicy.ASK:
-        reason = "the site's policy is to ask before a hotfix"
-        return Wait("window_open", None, reason, f"{ADMINISTRATOR} with 'approve'")
-    return _window(case)
-
-
-def _needs_no_window(case: Case) -> bool:
-    emergency = _emergency_policy(case)
-    approved = case.release.manifest.version in case.installed.approved
-    return emergency is EmergencyPolicy.IMMEDIATE or (emergency is EmergencyPolicy.ASK and approved)
-
-
-def _emergency_policy(case: Case) -> EmergencyPolicy | None:
-    policies = {
-        Lane.HOTFIXES: case.site.policy.hotfix,
-        Lane.BREAKGLASS: case.site.policy.breakglass,
-    }
-    return policies.get(case.release.path.lane)
-
-
-def _opening(case: Case) -> Opening | None:
-    policy, needed = case.site.policy, case.release.manifest.expected_duration_seconds
-    freezes = policy.freezes + case.site.freezes + case.plan.freezes
-    blackouts = [*policy.blackouts, *blackouts_of(freezes, case.now)]
-    return current_or_next(policy.windows, blackouts, timedelta(seconds=needed), case.now)
-
-
-def _window(case: Case) -> Answer:
-    needed = case.release.manifest.expected_duration_seconds
-    opening = _opening(case)
-    if opening is None:
-        reason = f"no window within 13 months leaves the {needed} s that it needs"
-        longest = max((w.duration_seconds for w in case.site.policy.windows), default=needed)
-        if longest < needed:
-            reason += f": the longest has {longest} s"
-        return Stay("window_open", reason, ADMINISTRATOR, expected=False)
-    if opening.start <= case.now:
-        return None
-    for lifted_by, blackout in _forbidding(case):
-        reason = f"the site must not be changed now: {blackout.name}"
-        return Wait("window_open", opening.start, reason, lifted_by)
-    reason = f"the site's window is closed, or too short for the {needed} s that it needs"
-    return Wait("window_open", opening.start, reason, ADMINISTRATOR)
-
-
-def _forbidding(case: Case) -> Iterable[tuple[str, Blackout]]:
-    """Who forbids a change at this very moment, the server's word first."""
-    policy, now = case.site.policy, case.now
-    servers = blackouts_of(case.plan.freezes + case.site.freezes, now)
-    own = [*blackouts_of(policy.freezes, now), *policy.blackouts]
-    for lifted_by, blackouts in ((OPERATOR, servers), (ADMINISTRATOR, own)):
-        for blackout in blackouts:
-            if blackout.starts_at <= now < blackout.ends_at:
-                yield lifted_by, blackout
-
-
 GATES: tuple[Gate, ...] = (
     newer,
     applicable,
@@ -315,16 +223,7 @@ def decide(release: Release, plan: RolloutPlan, site: Site, now: datetime) -> De
         answer = gate(case)
         if answer is not None:
             return answer
-    return Install(release, _finish_by(case))
-
-
-def _finish_by(case: Case) -> datetime | None:
-    if _needs_no_window(case):
-        return None  # what may start in a closed window may also go on in one
-    opening = _opening(case)
-    if opening is None or opening.end == case.now + HORIZON:
-        return None
-    return opening.end
+    return Install(release, finish_by(case))
 
 
 def choose(

@@ -7,6 +7,7 @@ refuse: whichever is in force wins over every window.
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
@@ -68,6 +69,13 @@ def _last_instant(local: datetime, zone: str) -> datetime:
 
 def blackouts_of(freezes: Iterable[Freeze], now: datetime) -> list[Blackout]:
     """What freezes mean for the 13 months ahead."""
+    day = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    ahead = (blackout for freeze in freezes for blackout in _ahead(freeze, day))
+    return [blackout for blackout in ahead if blackout.ends_at > now]
+
+
+@lru_cache(maxsize=128)
+def _ahead(freeze: Freeze, day: datetime) -> tuple[Blackout, ...]:
+    """From a day's beginning on; a preview asks for the same ones at every site."""
     # A start may be sought up to the horizon, and must then have its time without a freeze.
-    until = now + HORIZON + timedelta(days=31)
-    return [blackout for freeze in freezes for blackout in freeze.blackouts(now, until)]
+    return tuple(freeze.blackouts(day, day + HORIZON + timedelta(days=32)))

@@ -34,7 +34,8 @@ def plain_folder(path: str) -> str:
     Raises:
         ValueError: relative, with ``..`` or doubled slashes, or the root of everything.
     """
-    if not path.startswith("/") or posixpath.normpath(path) != path or path in ("/", "//"):
+    is_plain = posixpath.isabs(path) and posixpath.normpath(path) == path
+    if not is_plain or path == "/" or path.startswith("//"):
         raise ValueError(f"{path!r} is not the plain absolute path of a folder")
     if not path.isprintable():
         raise ValueError(f"{path!r} has characters that no folder of ours has")

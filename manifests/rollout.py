@@ -88,6 +88,16 @@ class Pace(Part):
         return self
 
 
+class WaveGates(Part):
+    """What differs while this wave is the newest one that is open."""
+
+    number: Annotated[int, Field(ge=1, le=100)]
+    """From 1."""
+    soak_seconds: Seconds | None = None
+    success_threshold_percent: Percent | None = None
+    error_threshold_percent: Percent | None = None
+
+
 class Gates(Part):
     """When the next wave may open, and when the rollout must stop."""
 
@@ -99,6 +109,17 @@ class Gates(Part):
     """Of the sites that attempted it, at most so many may have failed; checked first."""
     minimum_failed_sites: Annotated[int, Field(ge=1)] = 2
     """Distinct sites that must have failed before the stop rule acts: one site stops no fleet."""
+    minimum_confirmed_sites: Annotated[int, Field(ge=0)] = 0
+    """Distinct sites that must have confirmed, or all that are admitted where they are fewer,
+    before the next wave opens: one site that answers while others are silent proves little."""
+    waves: Annotated[tuple[WaveGates, ...], Field(max_length=100)] = ()
+    """Waves with thresholds of their own, such as a first one in which nothing may fail."""
+
+    def of_wave(self, number: int) -> Self:
+        """The gates while the wave ``number``, from 1, is the newest one that is open."""
+        found = next((wave for wave in self.waves if wave.number == number), None)
+        own = found.model_dump(exclude_none=True, exclude={"number"}) if found else {}
+        return self.model_copy(update=own)
 
 
 class Limits(Part):
@@ -124,6 +145,9 @@ class Schedule(Document):
     @model_validator(mode="after")
     def _waves_make_a_pace(self) -> Self:
         _ = self.pace
+        numbers = [wave.number for wave in self.gates.waves]
+        if len(set(numbers)) != len(numbers) or any(n > len(self.waves) for n in numbers):
+            raise ValueError(f"gates of waves {numbers}, and there are {len(self.waves)} waves")
         return self
 
     @property

@@ -78,7 +78,8 @@ def _installation(release: Release) -> Iterable[str]:
     yield _start(install.service)
     if manifest.data_folders:
         folders = ", ".join(manifest.data_folders)
-        yield f"CHANGES DATA in {folders}: it is copied before, and put back on a revert"
+        yield f"CHANGES DATA in {folders}: it is copied before"
+        yield "  and put back on a revert, which loses what was written since, in the soak too"
     if manifest.reboot_required:
         yield "NEEDS A RESTART of the machine, and waits for it"
 

@@ -9,7 +9,7 @@ import importlib
 
 import click
 
-BENCHMARKS = ("deltas",)
+BENCHMARKS = ("agent_memory", "deltas", "simulation")
 
 
 @click.command()

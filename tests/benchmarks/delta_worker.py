@@ -112,12 +112,14 @@ def _main(who: str, what: str, *names: str) -> None:
     Path("/proc/self/clear_refs").write_text("5")  # VmHWM begins anew
     cpu, began = _cpu(), time.monotonic()
     globals()[f"{who}_{what}"](*map(Path, names))
-    memory = _held("self", "VmHWM") - held + max(_children, default=0) - idle_child
+    agent, child = _held("self", "VmHWM") - held, max(_children, default=0)
     print(
         json.dumps(
             {
                 "cpu_seconds": _cpu() - cpu,
-                "memory_bytes": memory,
+                "memory_bytes": agent + child - idle_child,
+                "agent_bytes": agent,
+                "child_bytes": child,
                 "seconds": time.monotonic() - began,
             }
         )

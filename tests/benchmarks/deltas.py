@@ -124,8 +124,8 @@ def _tar(files: Path, tar: Path) -> Path:
 
 def _cost(who: str, python: Path, tars: list[Path]) -> Cost:
     delta = WORK / f"{who}.delta"
-    made = _run(python, who, "make", *tars, delta)
-    applied = _run(python, who, "apply", *tars, delta)
+    made = run_worker(python, who, "make", *tars, delta)
+    applied = run_worker(python, who, "apply", *tars, delta)
     return Cost(
         size_bytes=delta.stat().st_size,
         make_cpu_seconds=made["cpu_seconds"],
@@ -134,7 +134,8 @@ def _cost(who: str, python: Path, tars: list[Path]) -> Cost:
     )
 
 
-def _run(python: Path, who: str, what: str, *paths: Path) -> dict[str, float]:
+def run_worker(python: Path, who: str, what: str, *paths: Path) -> dict[str, float]:
+    """What one step took, in a process of its own."""
     command = [python, WORKER, who, what, *paths]
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd())} if who == "ours" else None
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment)

@@ -54,7 +54,7 @@ def measure() -> Cost:
     return Cost(seconds, int(peak[1]))
 
 
-def main() -> None:
+def main(_: tuple[str, ...] = ()) -> None:
     """Measure, print, and keep the rows."""
     cost = measure()
     name = f"simulate {SITES:,} sites, {SEEDS} seeds"

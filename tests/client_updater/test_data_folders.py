@@ -15,6 +15,7 @@ from client_updater.restoring import restore
 from client_updater.snapshots import Snapshots
 from manifests.site import SitePolicy
 from tests.simulators.control_plane import ControlPlane
+from tests.simulators.data import picture
 from tests.simulators.repository import SimulatedRepository
 from tests.simulators.site import PROGRAM, SimulatedSite, program_fields
 
@@ -39,21 +40,6 @@ def data(tmp_path: Path) -> Path:
     (folder / "sub/empty").mkdir()
     os.utime(folder / "old.txt", ns=(10**18, 10**18))
     return folder
-
-
-def picture(folder: Path) -> dict[str, Any]:
-    """Everything that a client would miss."""
-    found: dict[str, Any] = {}
-    for path in [folder, *sorted(folder.rglob("*"))]:
-        status = path.lstat()
-        if path.is_symlink():
-            found[str(path)] = os.readlink(path)
-        elif path.is_file():
-            what = (path.read_bytes(), status.st_mode, status.st_uid, status.st_mtime_ns)
-            found[str(path)] = what
-        else:
-            found[str(path)] = (status.st_mode, status.st_uid)
-    return found
 
 
 def spoil(folder: Path) -> None:

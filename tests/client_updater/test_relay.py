@@ -1,17 +1,21 @@
 """A relay fetches each target once, keeps what its name says and passes on nothing else."""
 
 import hashlib
+import os
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.error import HTTPError
 
 import pytest
 
+from client_updater import target_cache
 from client_updater.fetcher import Fetcher
 from client_updater.relay import Relay
 from client_updater.settings import AgentSettings
@@ -111,3 +115,22 @@ def test_a_line_that_is_down_is_said(relay: str, web: Web) -> None:
 def test_nothing_else_is_passed_on(relay: str, web: Web, path: str) -> None:
     assert _get(relay + path)[0] == 404
     assert web.requests == []
+
+
+def test_what_was_asked_for_the_longest_ago_makes_room(
+    relay: str, web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, older = tmp_path / "relay" / ("a" * 64), tmp_path / "relay" / ("b" * 64)
+    for path, age in ((old, 10), (older, 20)):
+        path.write_bytes(b"x")
+        os.utime(path, (time.time() - age, time.time() - age))
+    found = os.statvfs(tmp_path)
+    free = iter([0, found.f_bavail])
+
+    def statvfs(path: Path) -> SimpleNamespace:
+        return SimpleNamespace(f_bavail=next(free), f_frsize=found.f_frsize)
+
+    monkeypatch.setattr(target_cache, "RESERVE_BYTES", 0)
+    monkeypatch.setattr(target_cache.os, "statvfs", statvfs)
+    assert _get(relay + NAME)[0] == 200
+    assert (old.exists(), older.exists()) == (True, False)

@@ -139,6 +139,18 @@ def test_an_agent_without_a_server_is_not_confirmed(machine: Machine, plane: Con
     assert machine.current is None, "it had its three starts"
 
 
+def test_an_agent_that_its_administrator_reverted_stays_the_one_before(machine: Machine) -> None:
+    for version in ("1.0", "2.0"):
+        machine.offer(version)
+        for _ in range(3):
+            machine.launch("once")
+    assert machine.current == "2.0"
+    assert machine.launch("revert", PRODUCT).returncode == 0
+    for _ in range(5):
+        machine.launch("once")
+        assert machine.current == "1.0"
+
+
 def test_a_loop_hands_over_by_itself_and_ends_when_told(
     machine: Machine, plane: ControlPlane
 ) -> None:

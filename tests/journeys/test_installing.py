@@ -56,7 +56,7 @@ def sick_files(version: str) -> dict[str, bytes]:
 def test_unhealthy_in_its_soak_it_is_reverted_and_the_desk_hears_of_it(
     village: Village, site: VillageSite
 ) -> None:
-    rolled_out(village, "1.1", files=sick_files("1.1"), health=health(soak_seconds=3600))
+    rolled_out(village, "1.1", instead=sick_files("1.1"), health=health(soak_seconds=3600))
     site.poll()
     assert site.serves() == "1.1"
     site.poll()
@@ -78,7 +78,7 @@ def test_data_that_a_failed_version_has_changed_is_restored(
     site.set_policy(f'[data_folders]\napp = ["{data}"]\n')
     spoiling = f"import pathlib; pathlib.Path({str(data)!r}, 'orders.json').write_text('[]')\n"
     files = {"serve.py": spoiling.encode(), "RELEASE": b"1.1"}
-    rolled_out(village, "1.1", files=files, data_folders=[str(data)])
+    rolled_out(village, "1.1", instead=files, data_folders=[str(data)])
     site.poll()
     village.tick()
     assert site.soon_serves() == "1.0"
@@ -101,7 +101,7 @@ def test_a_debian_package_is_upgraded_and_reverted_with_its_service_running_agai
         command = ["python3", "-S", str(system.root / here / "serve.py"), "{port}"]
         service = {"kind": "program", "command": command, "stop_grace_seconds": 1}
         install = {"kind": "package", "packages": [NAME], "service": service}
-        rolled_out(village, version, files={f"{NAME}.deb": deb}, install=install)
+        rolled_out(village, version, instead={f"{NAME}.deb": deb}, install=install)
 
     release("1.0")
     site.poll()
@@ -139,7 +139,7 @@ esac
         verbs["install"] = {"command": ["./setup.sh", "install"], "deadline_seconds": 2}  # type: ignore[dict-item]
         files = {"setup.sh": script.encode(), "app": version.encode()}
         install = {"kind": "command", **verbs}
-        rolled_out(village, version, files=files, install=install, health={})
+        rolled_out(village, version, instead=files, install=install, health={})
 
     release("1.0", "true")
     site.poll()
@@ -194,7 +194,7 @@ def test_an_agent_that_is_killed_by_its_own_update_is_the_old_one_again(
     def release(version: str, content: bytes) -> None:
         plain = {"variables": [], "install": {"kind": "slot"}, "health": {}}
         files = {"hsp-updater": content}
-        village.publish(version, product=AGENT_PRODUCT, files=files, **plain)
+        village.publish(version, product=AGENT_PRODUCT, instead=files, **plain)
         village.start(version, product=AGENT_PRODUCT)
 
     def runs() -> str:

@@ -1,6 +1,6 @@
 """A recall overtakes a rollout in progress: nobody gets the old one any more, all get the newer."""
 
-from distribution import brakes, rollouts
+from distribution import brakes, catalogue, explanation, rollouts
 from distribution.brakes import Scope
 from distribution.rollouts import Word
 from manifests.failures import FailureCode, Tier
@@ -48,7 +48,12 @@ def test_a_brake_of_support_outlives_the_resume_of_a_rollout(village: Village) -
     village.tick()
     site.poll()
     assert site.serves() is None
-    assert "a brake on this site is on (wati: they count" in site.command("explain").output
+    at_the_site = site.command("explain").output
+    assert "a brake on this site is on (wati: they count" in at_the_site
+    releases = catalogue.releases(village.server.store, PRODUCT)
+    with village.server.database.reading() as session:
+        (here,) = explanation.explain(session, "warung-1", releases, now())
+    assert here.reason in at_the_site, "both sides say the same"
     brakes.take_off(village.server.database, brake.number, word, [], now())
     site.poll()  # it hears of it
     site.poll()

@@ -10,6 +10,7 @@ from manifests.check_in import CheckIn, CheckInAnswer, Invitation, ProductStatus
 from manifests.documents import Document
 from manifests.failures import FailureCode
 from manifests.file_list import FileEntry
+from manifests.freeze import Freeze
 from manifests.install_report import FINAL_PHASES, InstallReport, Phase
 from manifests.release import (
     Artifact,
@@ -141,6 +142,15 @@ manifests = st.builds(
     fixed_cves=st.just(("CVE-2027-12345",)),
     expires_at=st.none() | moments,
 )
+freezes = st.builds(
+    Freeze,
+    name=words,
+    zone=st.sampled_from(["Asia/Jakarta", "Europe/Berlin", "UTC"]),
+    starts=st.datetimes(FIRST, LAST).map(lambda moment: moment.replace(microsecond=0)),
+    rule=st.sampled_from(["", "FREQ=YEARLY", "FREQ=MONTHLY;BYMONTHDAY=-1"]),
+    duration_seconds=st.integers(1, 366 * 24 * 3600),
+)
+some_freezes = st.lists(freezes, max_size=2).map(tuple)
 plans = st.builds(
     RolloutPlan,
     product=products,
@@ -150,6 +160,7 @@ plans = st.builds(
     brakes=st.lists(
         st.builds(Brake, scope=names, by=words, at=moments, reason=words), max_size=2
     ).map(tuple),
+    freezes=some_freezes,
 )
 windows = st.builds(
     MaintenanceWindow,
@@ -170,6 +181,7 @@ policies = st.builds(
     SitePolicy,
     windows=st.lists(windows, max_size=3).map(tuple),
     blackouts=st.lists(blackouts, max_size=3).map(tuple),
+    freezes=some_freezes,
     hotfix=st.sampled_from(EmergencyPolicy),
     brake=st.none() | st.builds(LocalBrake, by=words, at=moments, reason=words),
     variables=st.dictionaries(names, st.dictionaries(words, words, max_size=2), max_size=2),

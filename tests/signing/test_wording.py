@@ -23,7 +23,7 @@ SERVICE = {"kind": "command", "start": ["go"], "stop": ["halt"], "status": ["up?
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"install": {"kind": "package", "packages": ["kasir", "kasir-data"]}}, "kasir, kasir-data"),
+        ({"install": {"kind": "package", "packages": ["kasir", "data"]}}, "kasir, data"),
         ({"install": {"kind": "package", "packages": ["kasir"]}}, "as root"),
         (
             {"install": {"kind": "package", "packages": ["kasir"], "missing": "apt"}},
@@ -40,7 +40,7 @@ SERVICE = {"kind": "command", "start": ["go"], "stop": ["halt"], "status": ["up?
         ({"health": {"soak_seconds": 7200}}, "watched for 2 h"),
     ],
 )
-def test_everything_that_a_release_does_at_a_site_is_said(fields: dict[str, Any], said: str) -> None:
+def test_what_a_release_does_at_a_site_is_said(fields: dict[str, Any], said: str) -> None:
     manifest = SimulatedRepository().release("notes", "1.0", {"a": b"a"}, variables=("data",))
     plain = manifest.model_dump(mode="json") | {"issued_at": datetime.now(UTC).isoformat()} | fields
     whole = type(manifest).from_plain(plain)

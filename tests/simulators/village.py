@@ -147,9 +147,15 @@ class Village:
     server: Server
     sites: list[VillageSite] = field(default_factory=list)
 
-    def site(self, site_id: str, client: str = "warung", ring: Ring = Ring.PILOT) -> VillageSite:
+    def site(
+        self,
+        site_id: str,
+        client: str = "warung",
+        ring: Ring = Ring.PILOT,
+        products: tuple[str, ...] = (PRODUCT,),
+    ) -> VillageSite:
         """Invite and enrol a site."""
-        profile = SiteProfile(site_id=site_id, client_id=client, ring=ring, products=(PRODUCT,))
+        profile = SiteProfile(site_id=site_id, client_id=client, ring=ring, products=products)
         trust = catalogue.trust_state(self.server.store)
         settings = self.server.settings
         invitation = enrolment.invite(self.server.database, profile, trust, settings, "ani", now())
@@ -178,27 +184,33 @@ class Village:
         *,
         healthy: bool = True,
         files: Mapping[str, bytes] | None = None,
+        instead: Mapping[str, bytes] | None = None,
         **described: Any,
     ) -> Path:
-        """Build a release of the program, with further ``files`` beside it."""
+        """Build a release of the program, with further ``files`` beside it, or of other files."""
         files = {**(files or {}), "serve.py": PROGRAM, "RELEASE": version.encode()}
         if healthy:
             files["health.txt"] = b"yes"
         self.estate.now = now()
-        return self.estate.build(version, files, **_program(version), **described)
+        fields = {**program_fields(version), **described}
+        return self.estate.build(version, instead or files, **fields)
 
     def start(
-        self, version: str, schedule: Schedule = ONE_WAVE, lane: Lane = Lane.RELEASES
+        self,
+        version: str,
+        schedule: Schedule = ONE_WAVE,
+        lane: Lane = Lane.RELEASES,
+        product: str = PRODUCT,
     ) -> None:
         """``hsp rollout start``."""
         store, database = self.server.store, self.server.database
         release = next(
             r
-            for r in catalogue.releases(store, PRODUCT)
+            for r in catalogue.releases(store, product)
             if (r.path.version, r.path.lane) == (version, lane)
         )
         rollouts.start(database, release, schedule, "sari", now())
-        self._publish_plan()
+        self._publish_plan(product)
 
     def pause(self, version: str, reason: str) -> None:
         """``hsp rollout pause``."""
@@ -210,9 +222,9 @@ class Village:
         rollouts.stop(self.server.database, PRODUCT, version, Word("wati", reason), now())
         self._publish_plan()
 
-    def _publish_plan(self) -> None:
+    def _publish_plan(self, product: str = PRODUCT) -> None:
         server = self.server
-        plans.publish_decision(server.database, server.store, server.online, PRODUCT, now())
+        plans.publish_decision(server.database, server.store, server.online, product, now())
 
     def state_of(self, version: str) -> str:
         """The state of a rollout."""
@@ -234,7 +246,7 @@ class Village:
             site.poll()
 
 
-def _program(version: str) -> dict[str, Any]:
+def program_fields(version: str) -> dict[str, Any]:
     """How a release of the program is installed, and when it is healthy."""
     command = ["python3", "-S", "serve.py", "{port}"]
     check = {

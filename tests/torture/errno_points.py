@@ -119,15 +119,18 @@ def _share(scale: Scale, share: Share) -> Outcome:
 
 
 def _refusals(calls: int, scale: Scale, story: Story) -> Iterator[Refusal]:
-    """Each number at each call; in the short form, in one of the stories once, else by turns."""
+    """Each number at each call, once and lasting.
+
+    In the short form each number at each call of the update once; the rest by turns, and lasting
+    refusals at every third call.
+    """
     numbers = list(CODES)
     for at in range(1, calls + 1):
         some = [numbers[at % len(numbers)]]
         all_of_them = scale is Scale.TORTURE or story is Story.UPDATE
         yield from (Refusal(each, at, lasts=False) for each in (numbers if all_of_them else some))
-        yield from (
-            Refusal(each, at, lasts=True) for each in (numbers if scale is Scale.TORTURE else some)
-        )
+        lasting = numbers if scale is Scale.TORTURE else some if at % 3 == 0 else []
+        yield from (Refusal(each, at, lasts=True) for each in lasting)
 
 
 def _poll(ready: Bench, refusal: Refusal | None) -> tuple[int, list[str], str]:
@@ -159,7 +162,7 @@ def _try(ready: Bench, refusal: Refusal) -> list[str]:
     if refused and "last-poll" in refused[0]:
         said = f"no poll: {said}"  # all was said and done by then
     broken = [
-        *_damage(ready, refusal),
+        *_damage(ready, polled=not any("work.lock" in each for each in refused), refusal=refusal),
         *_not_told(ready, refusal, said),
         *_not_given_back(ready, refusal, before),
     ]
@@ -173,13 +176,14 @@ def _expected(story: Story) -> Expected:
     return Expected([version], (), finals, repeated=[Phase.DOWNLOADING], most_attempts=3)
 
 
-def _damage(ready: Bench, refusal: Refusal) -> Iterator[str]:
+def _damage(ready: Bench, *, polled: bool, refusal: Refusal) -> Iterator[str]:
+    """Nothing runs before the poll; without one, nothing runs after it."""
     try:
         version = whole(ready)
     except UpdateError as error:
         yield f"no whole version: {error}"
         return
-    if not refusal.lasts:
+    if polled and not refusal.lasts:
         said = answer(ready.site) if list(children()) else {}
         if said != {"version": version, "content": version}:
             yield f"right after it the program of {version} says {said}"

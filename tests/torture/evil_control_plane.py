@@ -75,6 +75,8 @@ def _more_releases(scene: Scene) -> RolloutPlan:
 def _broken(scene: Scene, abuse: Abuse, honest: RolloutPlan, pwned: Path) -> list[str]:
     scene.fresh()
     scene.site.write_policy(_CLOSED if abuse.closed else "")
+    outbox = Outbox(scene.site.folder / "outbox")
+    before = outbox.last_sequence()
     abuse.begin(scene)
     began = time.monotonic()
     broken = []
@@ -91,7 +93,7 @@ def _broken(scene: Scene, abuse: Abuse, honest: RolloutPlan, pwned: Path) -> lis
     if not "".join(lines).isprintable():
         broken.append("it can write to the administrator's terminal")
     broken += _delay_is_bounded(scene, last)
-    return broken + _goes_on(scene, honest)
+    return broken + _goes_on(scene, honest, outbox, before)
 
 
 def _delay_is_bounded(scene: Scene, last: Any) -> list[str]:
@@ -100,16 +102,16 @@ def _delay_is_bounded(scene: Scene, last: Any) -> list[str]:
     return [] if 0 < delay < LONGEST_DELAY_SECONDS else [f"the next poll comes in {delay:.0f} s"]
 
 
-def _goes_on(scene: Scene, honest: RolloutPlan) -> list[str]:
+def _goes_on(scene: Scene, honest: RolloutPlan, outbox: Outbox, before: int) -> list[str]:
     """An honest server again: 2.0 is installed, and every report reaches it once."""
-    waiting = [sealed.sequence for sealed in Outbox(scene.site.folder / "outbox").pending()]
     vars(scene.plane).pop("handle", None)
     scene.plane.retry_after, scene.plane.down = "", False
     scene.site.write_policy("")
     publish(scene, honest.to_bytes())
     first = scene.poll_well()
     broken = first and scene.poll_well()  # the first may still be under what was last heard
-    lost = [number for number in waiting if (scene.site.site_id, number) not in scene.plane.reports]
+    written = range(before + 1, outbox.last_sequence() + 1)
+    lost = [number for number in written if (scene.site.site_id, number) not in scene.plane.reports]
     if lost:
         broken.append(f"the reports {lost} were lost")
     return broken

@@ -1,7 +1,8 @@
 """Schedulers are killed at random moments in the middle of rollouts; no wave knows of it.
 
 Two to four real processes run the loop over one database and one repository, while a fleet obeys
-the published plan and reports. One of them, mostly the leader, is killed again and again. At every
+the published plan and reports. They die just before a write to what rollouts are made of, or are
+killed at a random moment, mostly while they lead. At every
 moment a wave's row, its event and the written plan must agree; at the end no wave was skipped,
 opened twice or opened before its gates allowed it, and the published plan is the database's.
 """
@@ -10,6 +11,8 @@ import itertools
 import multiprocessing
 import os
 import random
+import re
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +21,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import event
 from sqlmodel import Session
@@ -45,6 +49,8 @@ SITES = 24
 BOUNDS = (1000, 3000, 6000, 10_000)
 SUCCESS_PERCENT = 95
 PATIENCE_SECONDS = 60
+MOST_WRITES = 40
+"""A scheduler dies at one of its first so many writes, if nobody kills it before."""
 ALIVE = (2, 3, 4)
 ALL_EVENTS = 1_000_000
 
@@ -78,22 +84,32 @@ class Den:
     broken: list[str] = field(default_factory=list)
 
     def live_until_a_kill(self) -> list[str]:
-        """Go on for a random moment, kill one scheduler, and look at once."""
+        """Go on until one dies at a statement of its own, or is killed at a random moment."""
         self.broken = []
         self._keep_alive()
-        until = time.monotonic() + self.chance.uniform(0.02, 0.6)
-        self._live(lambda: time.monotonic() >= until and self._begin_if_idle())
-        self._victim().kill()
+        until = time.monotonic() + self.chance.uniform(0.02, 1.0)
+        self._live(lambda: self._begin_if_idle() and (self._has_died() or time.monotonic() > until))
+        if not self._has_died():
+            self._victim().kill()
         self._look()
         return self.broken
+
+    def _has_died(self) -> bool:
+        return not all(process.is_alive() for process in self.schedulers)
 
     def settle(self) -> None:
         """Let the last rollout come to its end."""
         self._keep_alive()
-        self._live(lambda: not self._is_rolling())
+        self._live(self._is_over)
         deadline = time.monotonic() + PATIENCE_SECONDS
         while self._published() != self._written() and time.monotonic() < deadline:
+            self._keep_alive()
             time.sleep(0.05)
+
+    def _is_over(self) -> bool:
+        """Whether nothing is rolling; those that died on the way have followers."""
+        self._keep_alive()
+        return not self._is_rolling()
 
     def _live(self, over: Callable[[], bool]) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -148,7 +164,9 @@ class Den:
         self.schedulers = [process for process in self.schedulers if process.is_alive()]
         for _ in range(self.chance.choice(ALIVE) - len(self.schedulers)):
             process = _CONTEXT.Process(
-                target=schedule_for_ever, args=(self.server.settings,), daemon=True
+                target=schedule_until_death,
+                args=(self.server.settings, self.chance.randint(1, MOST_WRITES)),
+                daemon=True,
             )
             process.start()
             self.schedulers.append(process)
@@ -257,15 +275,25 @@ def _stands_below(site: Talker, version: str, bound: int) -> bool:
 
 # --- processes
 
+_WRITES = re.compile(r"(INSERT INTO|UPDATE) (waverow|planrow|eventrow|rolloutrow|rolloutchange)")
+"""What rollouts are made of: to die between two of these is to leave half of something."""
+
 _CONTEXT = multiprocessing.get_context("forkserver")
 """Each scheduler is forked from a process that has everything imported and nothing open."""
 
 
-def schedule_for_ever(settings: Settings) -> None:
-    """What ``hsp schedule`` does, until it is killed, or its parent is no more."""
+def schedule_until_death(settings: Settings, writes: int) -> None:
+    """What ``hsp schedule`` does, until it is killed, or just before its so-manyth write."""
     parent = os.getppid()
     scheduler.SLOW_STEPS = ()  # deltas are made in processes of their own, and open no wave
-    Scheduler(Server.open(settings)).start()
+    server, left = Server.open(settings), itertools.count(writes, -1)
+
+    def before(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if _WRITES.match(statement) and next(left) == 1:
+            signal.raise_signal(signal.SIGKILL)
+
+    event.listen(server.database.engine, "before_cursor_execute", before)
+    Scheduler(server).start()
     while os.getppid() == parent:
         time.sleep(0.2)
     os._exit(0)

@@ -93,10 +93,9 @@ class Clock:
 
     def _offsets(self) -> NDArray[np.int64]:
         """Looked up at every hour, and at every minute of an hour that ends with another one."""
-        hours = [*range(0, self.count, 60), self.count - 1]
+        hours = [(n, self._offset(n)) for n in (*range(0, self.count, 60), self.count - 1)]
         found = np.empty(self.count, np.int64)
-        for begin, end in pairwise(hours):
-            first, last = self._offset(begin), self._offset(end)
+        for (begin, first), (end, last) in pairwise(hours):
             found[begin : end + 1] = first
             if first != last:
                 found[begin : end + 1] = [self._offset(n) for n in range(begin, end + 1)]

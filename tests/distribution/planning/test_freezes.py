@@ -6,7 +6,15 @@ import pytest
 from icalendar import Calendar
 from starlette.testclient import TestClient
 
-from distribution import calendar_access, calendar_export, catalogue, freeze_records, freezes, plans
+from distribution import (
+    calendar_access,
+    calendar_export,
+    catalogue,
+    explanation,
+    freeze_records,
+    freezes,
+    plans,
+)
 from distribution.api import application
 from distribution.errors import Invalid, NotFound
 from distribution.freeze_records import Scope
@@ -94,6 +102,16 @@ def test_one_of_a_client_reaches_its_sites_and_no_plan(house: House) -> None:
     assert in_plan(house) == (), "a plan is read by every client"
     assert ours.check_in().freezes == (CLOSING,)
     assert theirs.check_in().freezes == ()
+
+
+def test_explain_names_the_freeze_as_the_site_would(house: House) -> None:
+    house.site("shop")
+    release = house.start("2.0", schedule(ALL))
+    announce(house, Scope.CLIENT, "warung")
+    with house.database.reading() as session:
+        [said] = explanation.explain(session, "shop", [release], house.clock.now)
+    assert (said.decision, said.reason) == ("wait", "the site must not be changed now: closing")
+    assert said.gates[-1].until == datetime(2026, 11, 27, 17, tzinfo=UTC)
 
 
 def test_one_of_a_site_reaches_that_site(house: House) -> None:

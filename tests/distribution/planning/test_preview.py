@@ -1,6 +1,7 @@
 """The preview: the sites' own decisions asked ahead of time, and who cannot make it."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from distribution.preview import preview
 from distribution.synthesis import Wanted, make_fleet
 from manifests.freeze import Freeze
 from manifests.release import Release, ReleaseManifest
-from manifests.rollout import WHOLE, Brake, Gates, Schedule, ScheduledWave, SiteFilter
+from manifests.rollout import WHOLE, Brake, Gates, Limits, Schedule, ScheduledWave, SiteFilter
 from manifests.site import InstalledProduct, Site, SitePolicy, SiteProfile
 from manifests.target_paths import ReleasePath
 
@@ -152,6 +153,15 @@ def test_the_next_wave_waits_for_the_windows_of_the_one_before() -> None:
     saturday = datetime(2027, 3, 6, 22, tzinfo=UTC)
     assert found.waves[1].opens_at == saturday + timedelta(minutes=10), "and for its install"
     assert "1 waiting for a window" in found.waves[1].held_by
+
+
+def test_a_limit_on_sites_at_once_spreads_a_wave() -> None:
+    schedule = a_schedule(WHOLE).model_copy(update={"limits": Limits(at_once=1)})
+    free = planned(*(a_site(n) for n in range(8)))
+    limited = planned(*(a_site(n) for n in range(8)), schedule=schedule)
+    assert len(set(free.begin)) == 1
+    apart = [later - one for one, later in pairwise(limited.begin)]
+    assert min(apart) >= timedelta(seconds=600)
 
 
 def test_a_wave_that_can_never_pass_shuts_those_behind_it() -> None:

@@ -17,12 +17,14 @@ from manifests.rollout import (
     WHOLE,
     Change,
     Gates,
+    Limits,
     Ring,
     Rollout,
     RolloutState,
     Schedule,
     ScheduledWave,
     Wave,
+    WaveGates,
     draw,
     position,
 )
@@ -145,6 +147,15 @@ class Reference:
         return sum(self.start_of(index) <= now for index in range(len(self.candidates)))
 
 
+def with_own_gates(schedule: Schedule) -> Schedule:
+    """The first wave is watched for longer, and must be perfect."""
+    strict = WaveGates(
+        number=1, success_threshold_percent=100, error_threshold_percent=0, soak_seconds=300
+    )
+    gates = schedule.gates.model_copy(update={"waves": (strict,)})
+    return schedule.model_copy(update={"gates": gates})
+
+
 CASES = {
     "a good release goes through": (a_schedule(1000, 5000, WHOLE), 0.0, 60),
     "a bad one is paused": (a_schedule(1000, 5000, WHOLE), 0.5, 60),
@@ -155,6 +166,10 @@ CASES = {
     "a spread longer than the soak": (a_schedule(2000, WHOLE, spread=400), 0.1, 40),
     "a soak longer than the spread": (a_schedule(2000, WHOLE, soak_seconds=700), 0.1, 40),
     "waves that are empty": (a_schedule(1, 2, 9000, WHOLE), 0.2, 20),
+    "a first wave in which nothing may fail": (
+        with_own_gates(a_schedule(2000, 5000, WHOLE, error_threshold_percent=40)), 0.15, 60),
+    "at least so many distinct sites": (
+        a_schedule(300, WHOLE, minimum_confirmed_sites=9, success_threshold_percent=10), 0.1, 40),
     "one wave": (a_schedule(WHOLE, spread=0), 0.2, 30),
     "a wave that is due long after the one before": (a_schedule(3000, WHOLE, apart=1500), 0.1, 40),
 }  # fmt: skip
@@ -180,6 +195,13 @@ def test_a_release_that_fails_at_one_site_in_five_is_caught_in_the_first_wave() 
     reach = simulate(load_schedule("standard"), Fleet(100_000, 0.2), range(10))
     assert reach.paused == 10
     assert 0 < reach.median <= reach.p95 <= reach.worst < 0.01
+
+
+def test_a_limit_on_sites_at_once_spreads_the_waves_wider() -> None:
+    fleet, free = Fleet(400, 0.3), a_schedule(2000, WHOLE, spread=0)
+    limited = free.model_copy(update={"limits": Limits(at_once=5)})
+    reached = [simulate(schedule, fleet, range(10)).median for schedule in (free, limited)]
+    assert reached[1] < reached[0] / 2
 
 
 def test_a_faster_schedule_lets_a_bad_release_go_further() -> None:

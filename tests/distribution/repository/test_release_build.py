@@ -77,6 +77,40 @@ EXPECTED = {
     "data/prices.json": (0o644, b"{}"),
 }
 
+# --- packages that stay whole
+
+
+def described(description: Path, install: str) -> Path:
+    """The description with an installation."""
+    with description.open("a") as file:
+        file.write(f"install = {install}\n")
+    return description
+
+
+def test_a_package_for_dpkg_is_kept_whole(tree: Path, description: Path, tmp_path: Path) -> None:
+    content = deb(tree, tmp_path / "kasir_1%3a2.0-1_all.deb").read_bytes()
+    (tmp_path / "kasir_1%3a2.0-1_all.deb").rename(tmp_path / "kasir_1:2.0-1_all.deb")
+    described(description, '{ kind = "package", packages = ["kasir"] }')
+    built = build(tmp_path / "kasir_1:2.0-1_all.deb", description, tmp_path / "out")
+    assert members(built) == {"kasir_1-2.0-1_all.deb": (0o644, content)}
+    assert built.manifest.install.kind == "package"
+
+
+def test_a_folder_of_packages_holds_as_many_as_are_named(
+    tree: Path, description: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "debs"
+    folder.mkdir()
+    for name in ("a", "b"):
+        deb(tree, folder / f"{name}.deb")
+    described(description, '{ kind = "package", packages = ["aa", "bb", "cc"] }')
+    with pytest.raises(ManifestError, match="2 packages"):
+        build(folder, description, tmp_path / "out")
+    (folder / "c.deb").write_bytes(b"no package")
+    with pytest.raises(UnusableInput, match="not a Debian package"):
+        build(folder, description, tmp_path / "out")
+
+
 # --- every kind of input
 
 
