@@ -12,11 +12,11 @@ What to know before changing anything here:
   note. There is no recovery code beside them.
 - ``floor`` is what the site has ever trusted, kept twice on the disk; python-tuf's own folder is a
   cache that may vanish. ``trusted`` is the only way to anything that was signed.
-- ``installation`` carries an attempt from step to step; ``placing`` does what a link cannot (dpkg, a
-  vendor's installer), ``confirmation`` watches (restart, start, checks, soak), ``snapshots`` and
-  ``restoring`` keep a client's data and put it back. ``ourselves`` is the agent as its own product.
+- ``installation`` carries an attempt from step to step; ``placing`` does what a link cannot (dpkg,
+  a vendor's installer), ``confirmation`` watches (restart, start, checks, soak), ``snapshots`` and
+  ``restoring`` keep a client's data and put it back; ``ourselves`` is the agent as a product.
 - ``decide`` (in ``manifests``) says what may be installed; nothing that the server answers can do
-  more than slow the agent down or hold it.
+  more than slow the agent down, hold it, or pass on a yes for which the site's policy waits.
 
 May import: the standard library, manifests, click, pydantic, tuf, urllib3, zstandard,
 cryptography and securesystemslib. Never signing, distribution, boto3, fastapi or sqlmodel.

@@ -4,8 +4,7 @@ python-tuf's own folder does not survive a power loss (it syncs nothing), and a 
 back. So the agent keeps this record: two copies, each with a CRC and a generation, both written
 durably *before* anything new is acted on. A lost floor is an alarm, never a first use.
 
-Source: the TUF specification 5.3 to 5.6 for the rules on versions, 5.3.11 for the reset;
-``THREATS`` section 0.a for the rest.
+Source: the TUF specification 5.3 to 5.6 for versions, 5.3.11 for the reset; ``THREATS`` 0.a.
 """
 
 import zlib
@@ -123,15 +122,13 @@ class Floor(Document):
     def with_stopped(self, product: str, versions: Iterable[str]) -> "Floor":
         """The floor after the plan called these versions stopped: they stay so here."""
         known = self.stopped.get(product, ())
-        added = sorted(set(versions) - set(known), key=Version)
-        if not added:
+        if not (added := sorted(set(versions) - set(known), key=Version)):
             return self
         return self.model_copy(update={"stopped": {**self.stopped, product: (*known, *added)}})
 
     def numbered(self, sequence: int) -> "Floor":
         """The floor after the report with this number was acknowledged."""
-        newest = max(sequence, self.report_sequence)
-        return self.model_copy(update={"report_sequence": newest})
+        return self.model_copy(update={"report_sequence": max(sequence, self.report_sequence)})
 
 
 def _check_versions(floor: Floor, seen: Seen) -> None:
@@ -173,12 +170,9 @@ class FloorFile:
         return floor
 
     def note(self, floor: Floor) -> bool:
-        """Write both copies, unless they say so already; says whether anything was written.
+        """As ``save``, for what nobody relies on yet: a power loss may bring back the old ones.
 
-        For what nobody relies on yet: a power loss may bring back what they said before.
-
-        Raises:
-            DiskFull, DiskError: at least one copy still says what it said.
+        Says whether anything was written.
         """
         found = [_read(path) for path in self._copies]
         if all(copy is not None and copy[1] == floor for copy in found):

@@ -1,7 +1,8 @@
 """What the agent says to the server, and what it makes of the answers.
 
 Every message is an envelope signed by the site's key. Nothing that comes back can do more than
-slow the agent down or hold it; a server that lies, or is not there, changes nothing at the site.
+slow the agent down or hold it, or pass on its client's yes where the site's policy waits for that;
+a server that is not there changes nothing at the site.
 """
 
 from dataclasses import dataclass

@@ -73,7 +73,7 @@ class Cache:
         done = self.folder / sha256
         with self._lock:
             if done.is_file() and not done.is_symlink():
-                os.utime(done)
+                durable.disk.utime(done)
                 size = done.stat().st_size
                 return Arrival(done, size, size, ended=True)
             arrival = self._arrivals.get(sha256)

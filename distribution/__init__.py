@@ -10,6 +10,9 @@ published plan is a repeatable consequence of the database.
 - who gets what when: ``rollouts``, ``plans``, ``fleet``, ``standing``, ``assessment``
 - planned ahead: ``preview``, ``simulation`` (numpy), ``freezes``, ``calendar_import`` and
   ``calendar_export`` (icalendar in these two only)
+- who may hold it: ``brakes``, ``holds`` and ``approvals`` (told in check-in answers), ``crowding``
+- what happens by itself: ``scheduler`` (the steps), ``loop`` and ``lease`` (who does them),
+  ``waves``, ``deadlines``, ``openings``, ``aging``; ``events`` and ``metrics`` for who watches
 - what sites say: ``enrolment``, ``check_ins``, ``reports``, ``attempts``, ``watch``
 - who looks after it: ``escalation``, ``support_desk``, ``tickets``, ``explanation``
 - its edges: ``api`` (FastAPI here only), ``cli``

@@ -9,11 +9,12 @@ answer through us; with ``approval = "administrator"`` a site takes no server's 
 from datetime import datetime
 
 from distribution import events, rollouts
+from distribution.control_tables import ClientApproval
 from distribution.database import Database
 from distribution.errors import Conflict, NotFound
 from distribution.events import EventKind
 from distribution.rollouts import Word
-from distribution.tables import Client, ClientApproval
+from distribution.tables import Client
 from manifests.rollout import RolloutState
 
 

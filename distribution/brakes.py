@@ -14,11 +14,12 @@ from enum import StrEnum
 from sqlmodel import Session, col, select
 
 from distribution import events, plans
+from distribution.control_tables import BrakeRow
 from distribution.database import Database
 from distribution.errors import Conflict, NotAllowed, NotFound
 from distribution.events import EventKind
 from distribution.rollouts import Word
-from distribution.tables import BrakeRow, Client, PlanRow, RolloutRow, Site, SiteProduct
+from distribution.tables import Client, PlanRow, RolloutRow, Site, SiteProduct
 
 
 class Scope(StrEnum):

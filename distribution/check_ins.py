@@ -1,7 +1,7 @@
 """A site's sign of life: what it runs, what it decided and why, and what it should know from us.
 
-The answer can slow an agent down or hold it still; there is nothing in it that could make it
-install anything.
+The answer can slow an agent down or hold it still, and pass on its client's yes where the site's
+own policy waits for one; there is nothing in it that could make it install anything.
 """
 
 from datetime import datetime

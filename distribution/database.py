@@ -26,7 +26,7 @@ from sqlalchemy.exc import (
 )
 from sqlmodel import Session, SQLModel, create_engine, text
 
-from distribution import calendar_tables, tables  # noqa: F401 - fill the metadata
+from distribution import calendar_tables, control_tables, tables  # noqa: F401 - fill the metadata
 from distribution.errors import Misconfigured, Unavailable
 from distribution.settings import Settings
 

@@ -15,9 +15,11 @@ import zstandard
 
 from distribution.errors import Unavailable
 from manifests.delta import MAGIC, MAX_PATCH_BYTES, Stretch, batches, framed
-from manifests.file_list import FileList, tar_header, tar_padding
+from manifests.file_list import BLOCK_BYTES, FileEntry, FileList, tar_header, tar_padding
 
 COPY_BYTES = 1024 * 1024
+MAX_WINDOW = 22
+"""Of LZMA2, as a power of two: what a site must keep for each of a patch's streams."""
 
 
 @dataclass(frozen=True)
@@ -80,31 +82,39 @@ def write_delta(old: Unpacked, new: Unpacked, out: Path) -> None:
     Raises:
         Unavailable: the coder gives up, or a patch is of no use.
     """
-    coder = hdiffpatch.Lzma2Config(level=9, window=25, threads=1)  # more threads, more memory
     before, after = old.reader(), new.reader()
     with out.open("wb") as file:
         file.write(MAGIC)
         for batch in batches(old.files, new.files):
-            try:
-                patch = hdiffpatch.diff(
-                    before.joined(batch.old),
-                    after.joined(batch.new),
-                    coder,
-                    validate=False,  # agents do, by the release's own hashes
-                    big_cache_match=True,  # the same bytes in two thirds of the time
-                )
-            except (hdiffpatch.HDiffPatchError, MemoryError) as error:
-                raise Unavailable(f"the patch coder gave up: {error}") from error
+            patch = _patch(before.joined(batch.old), after.joined(batch.new))
             if len(patch) > MAX_PATCH_BYTES:
                 raise Unavailable("a patch is longer than what it makes")
             file.write(framed(patch))
+
+
+def _patch(old: bytes, new: bytes) -> bytes:
+    # A window over all of it at most; a larger one, or more threads, only take more memory.
+    window = max(len(old) + len(new), 2**12).bit_length()
+    coder = hdiffpatch.Lzma2Config(level=9, window=min(window, MAX_WINDOW), threads=1)
+    try:
+        # Not validated here: agents do, by the release's own hashes. The big cache gives the same
+        # bytes in two thirds of the time.
+        return hdiffpatch.diff(old, new, coder, validate=False, big_cache_match=True)
+    except (hdiffpatch.HDiffPatchError, MemoryError) as error:
+        raise Unavailable(f"the patch coder gave up: {error}") from error
 
 
 def _offsets(files: FileList) -> tuple[dict[str, int], int]:
     """Where each file's content begins in the tar, and where the last one ends."""
     offsets, position = {}, 0
     for entry in files:
-        position += len(tar_header(entry))
+        position += _header_bytes(entry)
         offsets[entry.path] = position
         position += entry.size_bytes + len(tar_padding(entry))
     return offsets, position
+
+
+def _header_bytes(entry: FileEntry) -> int:
+    """The length of a member's header; nearly all need no more than one block."""
+    fits = entry.path.isascii() and len(entry.path) <= 100 and entry.size_bytes < 8**11
+    return BLOCK_BYTES if fits else len(tar_header(entry))

@@ -2,7 +2,8 @@
 
 An event is written in the transaction that it tells of, so that there is one for everything that
 happened and none for what did not. Watchers read on from the last number that they have seen;
-old events go, since what they tell is in the rows that last.
+old events go, since what they tell is in the rows that last. SQLite's writers take turns, so that
+numbers appear in order; PostgreSQL's need a lock for that, which comes with several machines.
 """
 
 import json
@@ -15,8 +16,8 @@ from typing import Any
 from sqlalchemy import func
 from sqlmodel import Session, col, delete, select
 
+from distribution.control_tables import EventRow
 from distribution.database import Database
-from distribution.tables import EventRow
 from manifests.documents import to_json
 
 KEPT = timedelta(days=7)

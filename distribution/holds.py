@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from sqlmodel import Session, col, or_, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from distribution.tables import BrakeRow, ClientApproval, RolloutRow, Site
+from distribution.control_tables import BrakeRow, ClientApproval
+from distribution.tables import RolloutRow, Site
 from manifests.rollout import RolloutState
 
 MOST_APPROVED = 100

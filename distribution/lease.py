@@ -15,9 +15,9 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, select
 
+from distribution.control_tables import Lease
 from distribution.database import Check, Database
 from distribution.errors import LostLease
-from distribution.tables import Lease
 
 SCHEDULING = "scheduling"
 

@@ -12,10 +12,11 @@ from enum import StrEnum
 from sqlmodel import Session, col, select
 
 from distribution import events, fleet, rollouts
+from distribution.control_tables import WindowRow
 from distribution.database import Database
 from distribution.events import EventKind
 from distribution.explanation import known_site
-from distribution.tables import Attempt, RolloutRow, Site, SiteProduct, WindowRow
+from distribution.tables import Attempt, RolloutRow, Site, SiteProduct
 from manifests import rollout as language
 from manifests.install_report import Phase
 from manifests.rollout import RolloutState

@@ -14,10 +14,11 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from distribution import catalogue, freeze_records
+from distribution.control_tables import BrakeRow
 from distribution.database import Database
 from distribution.errors import Conflict, LostRace, NotFound, Unavailable
 from distribution.publish import OnlineKeys, publish_targets
-from distribution.tables import BrakeRow, PlanRow, RolloutRow, WaveRow
+from distribution.tables import PlanRow, RolloutRow, WaveRow
 from manifests.documents import parse_json
 from manifests.rollout import Brake, Change, Rollout, RolloutPlan, RolloutState, SiteFilter, Wave
 from manifests.target_paths import plan_path, rollouts_role

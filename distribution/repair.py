@@ -14,10 +14,11 @@ from datetime import datetime
 from sqlmodel import Session, select
 
 from distribution import catalogue, plans
+from distribution.control_tables import BrakeRow
 from distribution.database import Database
 from distribution.errors import Conflict
 from distribution.schedules import load_schedule
-from distribution.tables import BrakeRow, PlanRow, RolloutChange, RolloutRow
+from distribution.tables import PlanRow, RolloutChange, RolloutRow
 from distribution.waves import restore
 from manifests.documents import to_json
 from manifests.release import Release

@@ -1,7 +1,8 @@
 """How a site joins, and what it and the server say to each other at every poll.
 
 The server's answers are hints and wishes, never orders: nothing in them can make an agent install
-anything. What they can do is make it hold still.
+anything. What they can do is make it hold still, and tell a site whose own policy is to wait for
+its client that the client has said yes.
 """
 
 import base64
@@ -117,7 +118,7 @@ class CheckIn(Document):
 
 
 class CheckInAnswer(Document):
-    """What the server says back. It can slow an agent down or hold it, and nothing else."""
+    """What the server says back. It can slow an agent down or hold it, or end a wait for a yes."""
 
     poll_seconds: Annotated[int, Field(ge=1, le=86_400)]
     root_version: Annotated[int, Field(ge=0)] = 0

@@ -17,21 +17,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from manifests.documents import Document, Part, UtcDatetime
 from manifests.errors import ManifestError
 from manifests.file_list import FileList, FilePath, Sha256, check_file_list
-from manifests.install import (
-    Command,
-    DataFolder,
-    Install,
-    Seconds,
-)
-from manifests.install import (
-    Program as Program,
-)
-from manifests.install import (
-    SlotInstall as SlotInstall,
-)
-from manifests.install import (
-    SystemdUnit as SystemdUnit,
-)
+from manifests.install import Command, DataFolder, Install, Seconds, SlotInstall
 from manifests.rollout import Pace, VersionRange
 from manifests.target_paths import (
     MANIFEST_NAME,

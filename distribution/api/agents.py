@@ -77,7 +77,7 @@ def check_in(
     newest: NewestDep,
     now: NowDep,
 ) -> CheckInAnswer:
-    """An envelope with a `CheckIn`. The answer can slow an agent down or hold it, nothing else."""
+    """An envelope with a `CheckIn`. The answer can slow an agent or hold it, and starts nothing."""
     return check_ins.accept(server.database, body, server.settings, newest, now)
 
 

@@ -1,7 +1,7 @@
 """``hsp rollout preview`` and ``hsp fleet``: plan before anything is published."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from distribution.server import utc_now
 from distribution.settings import Settings
 from manifests.documents import validated
 from manifests.release import Release
-from manifests.rollout import RolloutPlan, SiteFilter
+from manifests.rollout import RolloutPlan, Schedule, SiteFilter
 from manifests.site import Site
 from manifests.target_paths import Lane, manifest_path
 
@@ -47,13 +47,17 @@ def register(program: click.Group) -> None:
 @click.argument("version")
 @click.option("--schedule", default="standard", show_default=True, help="A name or a TOML file.")
 @click.option("--start", "begin", default="", help="When it is started; now, if not given.")
-@click.option("--deadline", default="", help="Everybody should have begun by then.")
+@click.option(
+    "--deadline", default="", help="Everybody should have begun by then; else the schedule's own."
+)
 @click.option("--fleet", "fleet_file", type=_FILE, help="These sites, not those in the database.")
 @click.option("--manifest", type=_FILE, help="Of a release that is built but not published yet.")
 @click.option("--client", "clients", multiple=True, help="Only this client's sites; repeatable.")
 @click.option("--site", "sites", multiple=True, help="Only this site; repeatable.")
 @click.option("--tag", "tags", multiple=True, help="Only sites with this tag; repeatable.")
 @click.option("--region", "regions", multiple=True, help="Only this region; repeatable.")
+@click.option("--platform", "platforms", multiple=True, help="Only this platform; repeatable.")
+@click.option("--installed", default="", help="Only sites that run such a version, as '>=2,<3'.")
 @click.option("--svg", type=_FILE, help="Also as a picture, into this file.")
 @click.option("--all", "everything", is_flag=True, help="Name every site that cannot meet it.")
 @click.pass_obj
@@ -69,16 +73,18 @@ def preview_command(
     manifest: Path | None,
     svg: Path | None,
     everything: bool,
-    **only: tuple[str, ...],
+    **only: object,
 ) -> None:
     """What the rollout of VERSION would do: who moves when at the earliest, and who cannot."""
     now = utc_now()
     plan, sites = _known(settings, product, fleet_file, now)
+    chosen = load_schedule(schedule)
+    start = _moment(begin, "--start") if begin else now
     question = Question(
         release=_release(settings, product, version, manifest),
-        schedule=load_schedule(schedule),
-        start=_moment(begin, "--start") if begin else now,
-        deadline=_moment(deadline, "--deadline") if deadline else None,
+        schedule=chosen,
+        start=start,
+        deadline=_moment(deadline, "--deadline") if deadline else _own_deadline(chosen, start),
         only=validated(SiteFilter, only, strict=True),
         freezes=plan.freezes if plan else (),
         brakes=plan.brakes if plan else (),
@@ -87,6 +93,11 @@ def preview_command(
     _show(found, None if everything else SHOWN)
     if svg:
         write_file(svg, preview_picture.draw(found).encode())
+
+
+def _own_deadline(schedule: Schedule, start: datetime) -> datetime | None:
+    seconds = schedule.limits.deadline_seconds
+    return start + timedelta(seconds=seconds) if seconds else None
 
 
 def _moment(text: str, option: str) -> datetime:

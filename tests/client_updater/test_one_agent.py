@@ -7,7 +7,8 @@ import time
 import pytest
 
 from client_updater.errors import EXIT_TRY_LATER
-from manifests.release import Health, Program, SlotInstall
+from manifests.install import Program, SlotInstall
+from manifests.release import Health
 from tests.simulators.repository import SimulatedRepository
 from tests.simulators.site import SimulatedSite
 

@@ -61,6 +61,8 @@ def test_every_agent_error_has_a_code_and_every_code_of_an_agent_an_error() -> N
         FailureCode.LOST_CONTACT,
         FailureCode.ROLLOUT_STOPPED,
         FailureCode.FORGED_REPORT,
+        FailureCode.DEADLINE_MISSED,
+        FailureCode.METADATA_AGING,
     }
     assert codes == set(FailureCode) - of_the_server
 

@@ -6,7 +6,7 @@ import pytest
 
 from client_updater import units
 from client_updater.errors import StartFailed
-from manifests.release import SlotInstall, SystemdUnit
+from manifests.install import SlotInstall, SystemdUnit
 from tests.simulators.control_plane import ControlPlane
 from tests.simulators.repository import SimulatedRepository
 from tests.simulators.site import SimulatedSite

@@ -113,9 +113,11 @@ def test_a_check_in_is_made_however_long_the_problem_is() -> None:
 
 def test_an_answer_can_slow_and_hold_an_agent_and_nothing_else() -> None:
     # Threat: a stolen server. There is no field that could start, hasten or choose anything.
+    # ``approved`` lifts the one hold that a site's policy makes for its client's sake; that it
+    # opens neither pace nor window is in test_decision_control.
     fields = set(CheckInAnswer.model_fields)
     slows, knows = {"poll_seconds", "hold", "freezes"}, {"root_version", "timestamp_version"}
-    assert fields == {"format"} | slows | knows
+    assert fields == {"format", "approved"} | slows | knows
     evil = {"poll_seconds": 60, "install": "releases/app/6.6.6", "run": "rm -rf /", "force": True}
     assert CheckInAnswer.from_bytes(json.dumps(evil).encode()) == CheckInAnswer(poll_seconds=60)
 

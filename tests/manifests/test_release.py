@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from manifests.errors import ManifestError
-from manifests.release import CommandCheck, HttpCheck, Release, ReleaseManifest, SystemdUnit
+from manifests.install import SystemdUnit
+from manifests.release import CommandCheck, HttpCheck, Release, ReleaseManifest
 
 ISSUED = datetime(2027, 3, 2, 8, 0, tzinfo=UTC)
 

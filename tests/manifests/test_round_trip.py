@@ -11,6 +11,16 @@ from manifests.documents import Document
 from manifests.failures import FailureCode
 from manifests.file_list import FileEntry
 from manifests.freeze import Freeze
+from manifests.install import (
+    INSTALLERS_CODES,
+    CommandInstall,
+    Instruction,
+    PackageInstall,
+    Program,
+    ServiceCommands,
+    SlotInstall,
+    SystemdUnit,
+)
 from manifests.install_report import FINAL_PHASES, InstallReport, Phase
 from manifests.release import (
     Artifact,
@@ -18,11 +28,8 @@ from manifests.release import (
     FileAgeCheck,
     Health,
     HttpCheck,
-    Program,
     ReleaseManifest,
     Severity,
-    SlotInstall,
-    SystemdUnit,
     TcpCheck,
 )
 from manifests.rollout import (
@@ -123,7 +130,25 @@ checks = st.one_of(
     st.builds(FileAgeCheck, path=paths, max_age_seconds=seconds),
 )
 services = st.one_of(
-    st.none(), st.builds(Program, command=commands), st.just(SystemdUnit(unit="app@1.service"))
+    st.none(),
+    st.builds(Program, command=commands),
+    st.just(SystemdUnit(unit="app@1.service")),
+    st.builds(ServiceCommands, start=commands, stop=commands, status=commands),
+)
+instructions = st.builds(Instruction, command=commands)
+installs = st.one_of(
+    st.builds(SlotInstall, service=services),
+    st.builds(PackageInstall, packages=st.just(("kasir", "libkasir2.0")), service=services),
+    st.builds(
+        CommandInstall,
+        install=instructions,
+        verify=instructions,
+        undo=instructions,
+        failures=st.dictionaries(
+            st.integers(1, 255).map(str), st.sampled_from(sorted(INSTALLERS_CODES)), max_size=3
+        ),
+        service=services,
+    ),
 )
 manifests = st.builds(
     ReleaseManifest,
@@ -135,7 +160,9 @@ manifests = st.builds(
     upgrades_from=st.sampled_from(["", ">=1.0", ">=1,<2", "!=1.5"]),
     issued_at=moments,
     pace=paces,
-    install=st.builds(SlotInstall, service=services),
+    install=installs,
+    reboot_required=st.booleans(),
+    data_folders=st.just(("/srv/app",)) | st.just(()),
     health=st.builds(Health, checks=st.lists(checks, max_size=3).map(tuple)),
     notes=words,
     severity=st.sampled_from(Severity),

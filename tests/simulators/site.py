@@ -23,7 +23,8 @@ from client_updater.poll import poll
 from client_updater.state import StateFolder
 from client_updater.status import LastPoll
 from manifests.check_in import Invitation
-from manifests.release import Health, HttpCheck, Program, SlotInstall
+from manifests.install import Program, SlotInstall
+from manifests.release import Health, HttpCheck
 from manifests.site import SiteProfile
 from tests.simulators.control_plane import ControlPlane
 from tests.simulators.ports import free_port

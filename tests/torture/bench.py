@@ -24,8 +24,9 @@ from client_updater import processes, programs
 from client_updater.agent import system_clock
 from client_updater.poll import poll
 from client_updater.status import LastPoll
+from manifests.install import Program, SlotInstall
 from manifests.install_report import InstallReport
-from manifests.release import FileAgeCheck, Health, Program, SlotInstall
+from manifests.release import FileAgeCheck, Health
 from tests.simulators.control_plane import ControlPlane
 from tests.simulators.mortal import Ending, adopt_orphans, end_children, in_child
 from tests.simulators.repository import SimulatedRepository

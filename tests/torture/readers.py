@@ -21,14 +21,8 @@ from client_updater.floor import Floor, FloorFile
 from client_updater.offers import read_offers
 from client_updater.trusted import Place, Trusted
 from manifests.decision import choose, explain
-from manifests.release import (
-    CommandCheck,
-    Health,
-    HttpCheck,
-    Program,
-    Release,
-    SlotInstall,
-)
+from manifests.install import Program, SlotInstall
+from manifests.release import CommandCheck, Health, HttpCheck, Release
 from manifests.rollout import Brake, RolloutPlan, SiteFilter
 from manifests.site import InstalledProduct, Site, SiteProfile
 from manifests.target_paths import Lane, manifest_path

@@ -101,12 +101,12 @@ def test_a_folder_of_packages_holds_as_many_as_are_named(
 ) -> None:
     folder = tmp_path / "debs"
     folder.mkdir()
-    for name in ("a", "b"):
-        deb(tree, folder / f"{name}.deb")
+    for name in ("aa", "bb"):
+        deb(tree, tmp_path / f"{name}.deb").rename(folder / f"{name}.deb")
     described(description, '{ kind = "package", packages = ["aa", "bb", "cc"] }')
     with pytest.raises(ManifestError, match="2 packages"):
         build(folder, description, tmp_path / "out")
-    (folder / "c.deb").write_bytes(b"no package")
+    (folder / "cc.deb").write_bytes(b"no package")
     with pytest.raises(UnusableInput, match="not a Debian package"):
         build(folder, description, tmp_path / "out")
 

@@ -97,6 +97,7 @@ OPEN_ROUTES = {
     "/v1/enrol",
     "/v1/check-in",
     "/v1/reports",
+    "/v1/clients/{client_id}/calendar.ics",  # by the token of its address
 }
 
 

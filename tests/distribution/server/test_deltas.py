@@ -1,11 +1,14 @@
 """Deltas for what the fleet runs: made once, kept where they help, gone with their last reader."""
 
 import random
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from sqlmodel import select
 
 from distribution import catalogue, deltas, scheduler
+from distribution.cli import main as hsp
 from distribution.deltas import Pair
 from distribution.errors import Invalid, NotFound, Unavailable
 from distribution.tables import DeltaRow
@@ -109,3 +112,20 @@ def test_a_person_may_ask_for_one_and_hears_why_not(fleet: House) -> None:
     _start(fleet, "3.0", upgrades_from=">=2")
     with pytest.raises(Invalid, match="does not upgrade"):
         deltas.make(fleet.server, Pair(PRODUCT, "1.0", "3.0"), fleet.clock.now)
+
+
+def test_the_commands_make_a_delta_and_a_stick_and_say_what_they_did(
+    fleet: House, tmp_path: Path
+) -> None:
+    def hsp_says(*words: str) -> str:
+        home = str(fleet.server.settings.home)
+        result = CliRunner().invoke(hsp, ["--home", home, *words])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    assert "published" in hsp_says("release", "delta", PRODUCT, "1.0", "2.0")
+    stick = tmp_path / "stick"
+    said = hsp_says("export-media", str(stick), "--site", "site-1", "--days", "30")
+    assert "app: 2.0" in said and "good until" in said
+    assert list(stick.rglob("*.delta")), "it runs 1.0, as far as we know"
+    assert "0 new reports" in hsp_says("import-media", str(stick))
