@@ -254,9 +254,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._write(fault.again)
 
     def _write(self, data: bytes) -> None:
+        # Counted first: a client may have all of it before this thread goes on.
+        self.owner.bytes_sent += len(data)
         self.wfile.write(data)
         self.wfile.flush()
-        self.owner.bytes_sent += len(data)
 
     def log_message(self, *args: Any) -> None:
         """Quiet."""
