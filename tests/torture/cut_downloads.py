@@ -132,7 +132,7 @@ def _other_object_before(line: Line, offset: int, random: Random) -> int:
     line.faults(Cut(times=1, after=offset), Status(times=1, status=500))
     _expect_failure(line)
     line.served["/file"] = _RIGHT
-    return offset + SIZE_BYTES
+    return offset + MOST_TWICE_BYTES
 
 
 def _other_object_for_a_while(line: Line, offset: int, random: Random) -> int:
