@@ -48,6 +48,29 @@ def seal(
     return _pem(_sequence(algorithm, _octets(sealed)))
 
 
+def is_whole(pem: bytes) -> bool:
+    """Whether the file's outside is as it was written: one DER sequence, with nothing missing.
+
+    What is inside cannot be judged without the passphrase.
+    """
+    lines = pem.split(b"-----")
+    if len(lines) < 3:
+        return False
+    try:
+        der = base64.b64decode(b"".join(lines[2].split()), validate=True)
+    except ValueError:
+        return False
+    return len(der) > 2 and der[:1] == bytes([_SEQUENCE]) and len(der) == _told_length(der)
+
+
+def _told_length(der: bytes) -> int:
+    """How long the first element of ``der`` says that it is, with its own head."""
+    if der[1] < 0x80:
+        return 2 + der[1]
+    width = der[1] & 0x7F
+    return 2 + width + int.from_bytes(der[2 : 2 + width], "big")
+
+
 def _sequence(*parts: bytes) -> bytes:
     return _tagged(_SEQUENCE, b"".join(parts))
 

@@ -28,7 +28,7 @@ from signing.errors import (
     WrongPassphrase,
 )
 from signing.roles import key_of_person, person_of
-from signing.sealed_key import ROUNDS, seal
+from signing.sealed_key import ROUNDS, is_whole, seal
 
 ED25519, P256 = "ed25519", "ecdsa-p256"
 SCHEMES = (ED25519, P256)
@@ -158,8 +158,10 @@ def _open(file: Path, passphrase: str) -> PrivateKey:
         private = load_pem_private_key(content, passphrase.encode())
     except UnsupportedAlgorithm as error:
         raise UnusableKeyFile(f"{file} is encrypted in a way we cannot read") from error
-    except ValueError as error:
-        if "password" in str(error).lower() or "decrypt" in str(error).lower():
+    except (ValueError, TypeError) as error:
+        # One wrong passphrase in 256 decrypts to good padding and nonsense behind it: cryptography
+        # then says what is wrong with the nonsense, so only the outside tells damage apart.
+        if is_whole(content):
             raise WrongPassphrase(f"the passphrase does not open {file}", hint=_HOW) from error
         raise UnusableKeyFile(f"{file} is damaged: it is not a PKCS#8 private key") from error
     if isinstance(private, ed25519.Ed25519PrivateKey) or _is_p256(private):

@@ -156,6 +156,14 @@ def test_what_is_not_one_encrypted_private_key(pair: tuple[Path, Path], tmp_path
         assert file.read_bytes() == content
 
 
+def test_every_wrong_passphrase_is_called_one(tmp_path: Path) -> None:
+    """Of 256 wrong passphrases, one finds good padding and nonsense behind it."""
+    private, public = signers.generate("ani", tmp_path, PASSPHRASE, rounds=1)
+    for guess in range(2_000):
+        with pytest.raises(WrongPassphrase):
+            signers.signer_for(private, [signers.read_public(public)], str(guess))
+
+
 def test_a_key_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UnusableKeyFile, match="No such file"):
         signers.signer_for(tmp_path / "ani.key", [], PASSPHRASE)
