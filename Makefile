@@ -63,6 +63,8 @@ format: $(READY)
 lock: $(READY)
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	  --all-extras --group dev --no-header --quiet --output-file requirements.lock
+	$(BIN)/uv pip compile tests/simulators/ministack.in --universal --python-version 3.11 \
+	  --generate-hashes --no-header --quiet --output-file tests/simulators/ministack.lock
 
 clean:
 	rm -rf $(VENV) .demo build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -69,10 +69,17 @@ def main(context: click.Context, state: Path) -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="What this site allows, as a TOML file; it is copied to site.toml.",
 )
+@click.option("--again", is_flag=True, help="Trust a new root; the site stays what it is.")
 @pass_context
-def enroll(context: Context, invitation: str, root_sha256: str | None, policy: Path | None) -> None:
+def enroll(
+    context: Context,
+    invitation: str,
+    root_sha256: str | None,
+    policy: Path | None,
+    again: bool,
+) -> None:
     """Join with an INVITATION: the line that your provider sent, or a file that holds it."""
-    newcomer = Newcomer(context.state, read_invitation(invitation), _policy_text(policy))
+    newcomer = Newcomer(context.state, read_invitation(invitation), _policy_text(policy), again)
 
     def confirm(fingerprint: str) -> bool:
         if root_sha256 is not None:

@@ -18,9 +18,10 @@ from client_updater.errors import ArtifactMismatch, Incompatible
 from client_updater.patching import Patcher
 from client_updater.slots import Slots
 from client_updater.trusted import Target, Trusted
-from manifests.delta import Batch, Stretch, batches, copied, delta_path, patch_stretches
+from manifests.delta import Batch, Stretch, batches, copied, delta_path
+from manifests.delta_frames import Frame, Split, frames, split
 from manifests.errors import ManifestError
-from manifests.file_list import END_OF_TAR, FileEntry, FileList, tar_header, tar_padding
+from manifests.file_list import END_OF_TAR, FileList, tar_header, tar_padding
 from manifests.release import Artifact, Release
 from manifests.target_paths import rollouts_role
 
@@ -131,27 +132,36 @@ class _Source:
             if entry.path in same:
                 yield from self._old(Stretch(same[entry.path], 0, entry.size_bytes))
             else:
-                yield from _taken(changed, entry)
+                yield from _taken(changed, entry.size_bytes)
             yield tar_padding(entry)
         yield END_OF_TAR
 
     def _changed(self, old: FileList, new: FileList) -> Iterator[bytes]:
         planned = batches(old, new)
-        patches = patch_stretches(self.delta, len(planned))
         try:
-            for batch, (offset, size) in zip(planned, patches, strict=True):
-                yield from self._patched(batch, offset, size)
+            for batch, frame in zip(planned, frames(self.delta, len(planned)), strict=True):
+                yield from self._made(batch, frame)
         except ManifestError as error:
             raise ArtifactMismatch(error.message) from error
 
-    def _patched(self, batch: Batch, offset: int, size: int) -> Iterator[bytes]:
-        old = (piece for stretch in batch.old for piece in self._old(stretch))
+    def _made(self, batch: Batch, frame: Frame) -> Iterator[bytes]:
+        """A batch's new bytes: what the patch makes, and between it what both releases share."""
+        parts = split(batch, frame.shared)
+        patched, left = Pieces(self._patched(parts, frame)), parts.new_gaps_bytes
+        for shared, run in zip(frame.shared, parts.runs, strict=True):
+            yield from _taken(patched, shared.new_gap)
+            left -= shared.new_gap
+            for stretch in run:
+                yield from self._old(stretch)
+        yield from _taken(patched, left)
+
+    def _patched(self, parts: Split, frame: Frame) -> Iterator[bytes]:
         return self.patcher.apply(
-            old,
-            _total(batch.old),
-            _read_at(self.delta.fileno(), offset, size, "the delta"),
-            size,
-            _total(batch.new),
+            (piece for stretch in parts.gaps for piece in self._old(stretch)),
+            parts.gaps_bytes,
+            _read_at(self.delta.fileno(), frame.patch_offset, frame.patch_size, "the delta"),
+            frame.patch_size,
+            parts.new_gaps_bytes,
         )
 
     def _old(self, stretch: Stretch) -> Iterator[bytes]:
@@ -166,13 +176,12 @@ class _Source:
             os.close(fd)
 
 
-def _taken(changed: Pieces, entry: FileEntry) -> Iterator[bytes]:
-    left = entry.size_bytes
-    while left:
-        piece = changed.read(min(left, CHUNK_BYTES))
+def _taken(changed: Pieces, size: int) -> Iterator[bytes]:
+    while size:
+        piece = changed.read(min(size, CHUNK_BYTES))
         if not piece:
-            raise ArtifactMismatch(f"the delta ends before {entry.path} does")
-        left -= len(piece)
+            raise ArtifactMismatch("the delta makes less than was signed")
+        size -= len(piece)
         yield piece
 
 
@@ -186,7 +195,3 @@ def _read_at(fd: int, offset: int, size: int, name: str) -> Iterator[bytes]:
             raise ArtifactMismatch(f"{name} is shorter than it was")
         offset, size = offset + len(piece), size - len(piece)
         yield piece
-
-
-def _total(stretches: Iterable[Stretch]) -> int:
-    return sum(stretch.size_bytes for stretch in stretches)

@@ -15,7 +15,14 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root
 
 from client_updater import durable
-from client_updater.errors import AgentError, NotEnrolled, Refused, Unreachable, UntrustedMetadata
+from client_updater.errors import (
+    AgentError,
+    NotEnrolled,
+    Refused,
+    TrustLost,
+    Unreachable,
+    UntrustedMetadata,
+)
 from client_updater.fetcher import Fetcher, refusal
 from client_updater.floor import Floor, FloorFile
 from client_updater.identity import KEY_FILE, SiteKey, make_key
@@ -26,6 +33,7 @@ from client_updater.settings import (
     POLICY_FILE,
     AgentSettings,
     Enrolment,
+    read_enrolment,
 )
 from client_updater.state import StateFolder
 from manifests.check_in import Enrolment as Request
@@ -42,11 +50,16 @@ Confirm = Callable[[str], bool]
 
 @dataclass
 class Newcomer:
-    """A site that is about to join."""
+    """A site that is about to join; or, ``again``, to trust another root than until now.
+
+    Joining again keeps the site's key, its policy, and what it knows of releases: which one was
+    confirmed, which was stopped. Only what it has seen of the repository's metadata begins anew.
+    """
 
     state: StateFolder
     invitation: Invitation
     policy_text: str = DEFAULT_POLICY
+    again: bool = False
 
     def join(self, confirm: Confirm, now: datetime) -> Enrolment:
         """Join, from the fingerprint to the record of it.
@@ -74,15 +87,26 @@ class Newcomer:
 
     def _check(self, now: datetime) -> None:
         SitePolicy.from_toml(self.policy_text).check_opens(now)
-        if (self.state / ENROLMENT_FILE).exists():
+        if self.again:
+            self._check_same_site()
+        elif (self.state / ENROLMENT_FILE).exists():
             raise Refused(
                 f"{self.state.path} belongs to a site already",
-                hint="use another --state folder for another site",
+                hint="use another --state folder for another site; if your provider asks this one "
+                "to trust a new root: --again",
             )
         if now >= self.invitation.expires_at:
             raise Refused(
                 f"the invitation expired on {self.invitation.expires_at:%Y-%m-%d %H:%M} UTC",
                 hint="ask your provider for a new one",
+            )
+
+    def _check_same_site(self) -> None:
+        before = read_enrolment(self.state).profile.site_id
+        if self.invitation.profile.site_id != before:
+            raise Refused(
+                f"this is {before}, and the invitation is for {self.invitation.profile.site_id}",
+                hint="ask your provider for an invitation for this site",
             )
 
     def _fetch_root(self, fetcher: Fetcher) -> bytes:
@@ -121,8 +145,9 @@ class Newcomer:
     def _settle(self, root: bytes, answer: EnrolmentAnswer, now: datetime) -> Enrolment:
         invitation = self.invitation
         durable.write(self.state / "trust/root.json", root)
-        FloorFile(self.state / "trust").save(Floor())
-        durable.write(self.state / POLICY_FILE, self.policy_text.encode("utf-8"))
+        self._begin_floor()
+        if not self.again:
+            durable.write(self.state / POLICY_FILE, self.policy_text.encode("utf-8"))
         enrolment = Enrolment(
             profile=invitation.profile,
             server_url=invitation.server_url,
@@ -136,7 +161,20 @@ class Newcomer:
         durable.write(self.state / ENROLMENT_FILE, enrolment.to_bytes())
         return enrolment
 
+    def _begin_floor(self) -> None:
+        floors, before = FloorFile(self.state / "trust"), Floor()
+        if self.again:
+            for cached in (self.state / "metadata").iterdir():
+                durable.remove(cached)
+            with suppress(TrustLost):
+                before = floors.load()
+        kept = {"releases", "stopped", "proven_time", "report_sequence"}
+        floors.save(Floor(**{name: getattr(before, name) for name in kept}))
+        self.state.make()
+
     def _leave_nothing(self) -> None:
+        if self.again:
+            return
         with suppress(AgentError):
             durable.remove(self.state.path if self._made_here else self.state / KEY_FILE)
 

@@ -42,7 +42,9 @@ def explain_product(agent: Agent, product: str, last: LastPoll) -> list[Explaine
     return [
         Explained(release, list(explain(release, plan, site, now)))
         for release in sorted(
-            _releases(agent, product, read), key=lambda release: release.version, reverse=True
+            _releases(agent, read, last.withdrawn),
+            key=lambda release: release.version,
+            reverse=True,
         )
     ]
 
@@ -67,11 +69,10 @@ def _plan(agent: Agent, product: str, read: dict[str, str]) -> RolloutPlan | Non
     return None
 
 
-def _releases(agent: Agent, product: str, read: dict[str, str]) -> Iterator[Release]:
+def _releases(agent: Agent, read: dict[str, str], withdrawn: dict[str, str]) -> Iterator[Release]:
     for path, sha256 in read.items():
-        if path != plan_path(product):
-            with suppress(ManifestError):
-                yield Release.read(path, _verified(agent, sha256))
+        with suppress(ManifestError):  # the plan among them is none
+            yield Release.read(path, _verified(agent, sha256), withdrawn.get(path, ""))
 
 
 def _verified(agent: Agent, sha256: str) -> bytes:

@@ -23,9 +23,13 @@ from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthM
 from tuf.ngclient import FetcherInterface
 
 from client_updater import AGENT_VERSION
+from client_updater.compression import ACCEPTED, inflated
 from client_updater.deadline import Deadline, WatchedHTTPPool, WatchedHTTPSPool
 from client_updater.errors import PolicyInvalid, Stopping, Unreachable
+from client_updater.minimum_rate import MinimumRate
 from client_updater.settings import AgentSettings
+
+_Headers = Mapping[str, str]
 
 CHUNK_BYTES = 256 * 1024
 MAX_ERROR_BYTES = 64 * 1024
@@ -86,13 +90,22 @@ class Fetcher(FetcherInterface):
         """Before each poll: what was heard in an earlier one proves nothing now."""
         self._heard.clear()
 
-    def get(self, url: str, most_bytes: int) -> Answer:
+    def get(self, url: str, most_bytes: int, *, compressed: bool = False) -> Answer:
         """Fetch a small file, with the settings' number of tries.
+
+        Args:
+            compressed: whether it may be compressed on its way.
 
         Raises:
             Unreachable: no whole answer came. TooLong: it is longer than ``most_bytes``.
         """
-        return self._persist("GET", url, None, most_bytes)
+        if not compressed:
+            return self._persist("GET", url, None, most_bytes, {})
+        answer = self._persist("GET", url, None, most_bytes, ACCEPTED)
+        body = inflated(url, answer.headers.get("content-encoding", ""), answer.body, most_bytes)
+        if len(body) > most_bytes and answer.status < 300:
+            raise TooLong(f"{url} inflates to more than the {most_bytes} bytes it may have")
+        return Answer(answer.status, answer.headers, body)
 
     def post(self, url: str, body: bytes, most_bytes: int) -> Answer:
         """Send a message that may be sent twice.
@@ -100,12 +113,14 @@ class Fetcher(FetcherInterface):
         Raises:
             Unreachable: no whole answer came. TooLong: it is longer than ``most_bytes``.
         """
-        return self._persist("POST", url, body, most_bytes)
+        return self._persist("POST", url, body, most_bytes, {})
 
-    def _persist(self, method: str, url: str, body: bytes | None, most_bytes: int) -> Answer:
+    def _persist(
+        self, method: str, url: str, body: bytes | None, most_bytes: int, headers: _Headers
+    ) -> Answer:
         for attempt in range(self.settings.tries - 1):
             try:
-                answer = self._exchange(method, url, body, most_bytes)
+                answer = self._exchange(method, url, body, most_bytes, headers)
             except TooLong:
                 raise
             except Unreachable:
@@ -114,10 +129,12 @@ class Fetcher(FetcherInterface):
                 if answer.status not in _PASSING or "retry-after" in answer.headers:
                     return answer
             time.sleep(random.uniform(0, 0.25 * 2**attempt))  # noqa: S311 - jitter, not a secret
-        return self._exchange(method, url, body, most_bytes)
+        return self._exchange(method, url, body, most_bytes, headers)
 
-    def _exchange(self, method: str, url: str, body: bytes | None, most_bytes: int) -> Answer:
-        with self.stream(url, method=method, body=body) as transfer:
+    def _exchange(
+        self, method: str, url: str, body: bytes | None, most_bytes: int, headers: _Headers
+    ) -> Answer:
+        with self.stream(url, method=method, body=body, headers=headers) as transfer:
             content = bytearray()
             for chunk in transfer.chunks:
                 content += chunk
@@ -170,7 +187,7 @@ class Fetcher(FetcherInterface):
     def _chunks(
         self, url: str, response: urllib3.BaseHTTPResponse, deadline: Deadline
     ) -> Iterator[bytes]:
-        rate = _Rate(self.settings)
+        rate = MinimumRate(self.settings)
         while True:
             if self.stopping():
                 raise Stopping
@@ -205,7 +222,7 @@ class Fetcher(FetcherInterface):
             DownloadError: every other fault.
         """
         try:
-            answer = self.get(url, max_length)
+            answer = self.get(url, max_length, compressed=True)
         except TooLong as error:
             raise DownloadLengthMismatchError(error.message) from error
         except Unreachable as error:
@@ -241,26 +258,6 @@ def _retry_after(text: str) -> float:
         except (ValueError, TypeError, OverflowError):
             return 0
     return min(max(seconds, 0), MAX_RETRY_AFTER_SECONDS)
-
-
-class _Rate:
-    """Notices a transfer that stays below the minimum rate over a whole window."""
-
-    def __init__(self, settings: AgentSettings) -> None:
-        self._window = settings.rate_window_seconds
-        self._wanted = settings.minimum_bytes_per_second * self._window
-        self._since, self._bytes = time.monotonic(), 0
-
-    def check(self, url: str, size: int) -> None:
-        self._bytes += size
-        if time.monotonic() - self._since < self._window:
-            return
-        if self._bytes < self._wanted:
-            raise Unreachable(
-                f"{url} is too slow: {self._bytes} bytes in {self._window:.0f} s, "
-                f"at least {self._wanted:.0f} are expected"
-            )
-        self._since, self._bytes = time.monotonic(), 0
 
 
 _HEADERS = {"User-Agent": f"hsp-updater/{AGENT_VERSION}", "Accept-Encoding": "identity"}

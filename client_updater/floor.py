@@ -139,11 +139,12 @@ def _check_versions(floor: Floor, seen: Seen) -> None:
             raise Rollback(f"{role} is {found.get(role, 'missing')} and was {version} before")
 
 
-@dataclass(frozen=True)
+@dataclass
 class FloorFile:
     """The floor on the disk: ``floor.a`` and ``floor.b`` in one folder."""
 
     folder: Path
+    _synced: bool = field(default=False, init=False, compare=False)
 
     def load(self) -> Floor:
         """The newer of the two copies.
@@ -160,20 +161,19 @@ class FloorFile:
         return max(found, key=lambda copy: copy[0])[1]
 
     def save(self, floor: Floor) -> Floor:
-        """Write both copies durably, unless they say so already; returns ``floor``.
+        """Make both copies say so durably; returns ``floor``.
 
         Raises:
             DiskFull, DiskError: at least one copy still says what it said.
         """
-        if self.note(floor):
+        self._synced &= not self.note(floor)
+        if not self._synced:  # or who wrote what is there was killed before this
             durable.sync_folder(self.folder)
+            self._synced = True
         return floor
 
     def note(self, floor: Floor) -> bool:
-        """As ``save``, for what nobody relies on yet: a power loss may bring back the old ones.
-
-        Says whether anything was written.
-        """
+        """As ``save``, but a power loss may undo it; says whether anything was written."""
         found = [_read(path) for path in self._copies]
         if all(copy is not None and copy[1] == floor for copy in found):
             return False

@@ -108,6 +108,7 @@ def _release(trusted: Trusted, path: ReleasePath, offers: Offers) -> Release:
         raise UntrustedMetadata(f"the plan names {path}, which nobody has signed")
     offers.read[found.path] = found.digest
     try:
-        return Release.read(str(path), trusted.read(found, MAX_MANIFEST_BYTES))
+        data = trusted.read(found, MAX_MANIFEST_BYTES)
+        return Release.read(str(path), data, found.withdrawn)
     except ManifestError as error:
         raise UntrustedMetadata(f"{path} is no release manifest: {error.message}") from error

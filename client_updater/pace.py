@@ -31,7 +31,8 @@ def next_delay(outlook: Outlook, random: Random) -> float:
     if outlook.failures:
         delay = _backoff(outlook) * random.uniform(0.5, 1.0)
     else:
-        delay = outlook.poll_seconds * random.uniform(0.8, 1.2)
+        # Never longer than wished: within one interval every site knows of a pause.
+        delay = outlook.poll_seconds * random.uniform(0.7, 1.0)
     if outlook.opens_in is not None:
         delay = min(delay, _before_opening(outlook, outlook.opens_in, random))
     wanted = min(outlook.retry_after, MAX_RETRY_AFTER_SECONDS)

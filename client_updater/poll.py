@@ -66,6 +66,7 @@ class Poll:
     reported: list[AgentError] = field(default_factory=list)
     decided: dict[str, Decided] = field(default_factory=dict)
     read: dict[str, dict[str, str]] = field(default_factory=dict)
+    withdrawn: dict[str, str] = field(default_factory=dict)
     answer: CheckInAnswer | None = None
     refreshed: bool = False
 
@@ -163,6 +164,7 @@ class Poll:
     def _look_after(self, product: str, trusted: Trusted) -> None:
         offers = read_offers(trusted, product, self.agent.slots.current(product))
         self.read[product] = offers.read
+        self.withdrawn |= {str(r.path): r.withdrawn for r in offers.releases if r.withdrawn}
         for path, problem in offers.problems:
             self._refuse(problem, product, path)
         floors = self.agent.floors
@@ -267,6 +269,7 @@ class Poll:
             detail=str(first) if first else "",
             products=statuses(self.agent, self.decided),
             read=self.read or self.before.read,
+            withdrawn=self.withdrawn if self.read else self.before.withdrawn,
             root_version=floor.root_version,
             timestamp_version=floor.timestamp,
             failures=self.before.failures + 1 if unreachable else 0,

@@ -3,11 +3,16 @@
 It reads the repository's URLs on behalf of others and believes nothing for them: metadata is passed
 on as it comes; a target is known by the sha256 in its name, kept once its bytes have that hash,
 and its last bytes are held back until then. Whoever reads here checks everything as of any mirror.
+
+Nobody may keep the others out: connections are counted, all of them and those of each reader, and
+each is ended when it takes too long to ask or to take what it asked for.
 """
 
+import io
 import logging
 import os
 import re
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +24,7 @@ from client_updater.agent import Agent
 from client_updater.errors import AgentError, Refused, Stopping
 from client_updater.fetcher import CHUNK_BYTES, Fetcher
 from client_updater.target_cache import Arrival, Cache
+from client_updater.visitors import TimelyReader, Visitors
 
 METADATA, TARGETS = "/metadata/", "/targets/"
 MAX_METADATA_BYTES = 8 * 1024 * 1024
@@ -28,6 +34,7 @@ _TARGET_NAME = re.compile(
     r"(?:[A-Za-z0-9_~][A-Za-z0-9._~-]{0,127}/){1,4}([0-9a-f]{64})\.[A-Za-z0-9._~-]{1,200}"
 )
 _RANGE = re.compile(r"bytes=(\d{1,18})-")
+_FULL = b"HTTP/1.1 503 Full\r\nRetry-After: 10\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 log = logging.getLogger("hsp-updater")
 
@@ -45,6 +52,7 @@ class Relay(ThreadingHTTPServer):
         self.metadata_url = urls[0]
         self.cache = Cache(folder, fetcher, urls[1])
         self.cache.forget_old()
+        self._visitors = Visitors()
         super().__init__(address, _Handler)
 
     @property
@@ -58,6 +66,23 @@ class Relay(ThreadingHTTPServer):
         self.timeout = 0.5
         while not stop():
             self.handle_request()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """A thread for a connection, if there is room for it."""
+        if self._visitors.enter(client_address[0]):
+            super().process_request(request, client_address)
+            return
+        log.warning("%s has too many connections, or all have: refused one", client_address[0])
+        with suppress(OSError):
+            request.send(_FULL, socket.MSG_DONTWAIT)
+        self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """All that is asked on one connection."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._visitors.leave(client_address[0])
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A reader that hung up is no news."""
@@ -86,6 +111,19 @@ class _Handler(BaseHTTPRequestHandler):
     server: Relay
     protocol_version = "HTTP/1.1"
     timeout = 60
+    """For each piece of an answer to be taken: a reader is at least so fast."""
+
+    def setup(self) -> None:
+        """Read by a deadline."""
+        super().setup()
+        self.rfile.close()
+        self._request = TimelyReader(self.connection)
+        self.rfile = io.BufferedReader(self._request)
+
+    def handle_one_request(self) -> None:
+        """The next one, from its first byte to the last of the answer."""
+        self._request.begin()
+        super().handle_one_request()
 
     def do_GET(self) -> None:
         if (name := self._after(METADATA)) and _METADATA_NAME.fullmatch(name):

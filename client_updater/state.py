@@ -21,12 +21,12 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from client_updater import durable
-from client_updater.errors import AlreadyRunning, StateUnusable
+from client_updater.errors import DISK_TROUBLE, AlreadyRunning, StateUnusable
 
 DEFAULT_STATE = Path("/var/lib/hsp-updater")
 MAX_STATE_FILE_BYTES = 32 * 1024 * 1024
@@ -106,7 +106,15 @@ class StateFolder:
             DiskFull, DiskError: there is no file to lock on.
         """
         with self._locked("work.lock", wait_seconds):
+            self._sweep()
             yield
+
+    def _sweep(self) -> None:
+        """Give back what writes that were cut off have left; whoever is at work is alone."""
+        for name in ("", *_FOLDERS):
+            for left in (self.path / name).glob(".*.new"):
+                with suppress(*DISK_TROUBLE):  # on a broken disk, other things matter
+                    durable.remove(left)
 
     @contextmanager
     def _locked(self, name: str, wait_seconds: float) -> Iterator[None]:

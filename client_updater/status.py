@@ -28,6 +28,8 @@ class LastPoll(Document):
     products: tuple[ProductStatus, ...] = ()
     read: dict[str, dict[str, str]] = Field(default_factory=dict)
     """Per product, the verified files behind its decision: target paths with their sha256."""
+    withdrawn: dict[str, str] = Field(default_factory=dict)
+    """Why releases among them were withdrawn, by their paths."""
     root_version: int = 0
     timestamp_version: int = 0
     failures: int = 0

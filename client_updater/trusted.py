@@ -37,6 +37,7 @@ from client_updater.fetcher import Fetcher, refusal
 from client_updater.floor import Floor, FloorFile, Seen
 from client_updater.state import read_private
 from manifests.documents import to_json
+from manifests.withdrawal import withdrawn
 
 _DIGEST = re.compile(r"[0-9a-f]{64}|[0-9a-f]{128}")
 
@@ -51,6 +52,8 @@ class Target:
     sha256: str
     sha512: str = ""
     """Only where no sha256 was signed. Ours always is; the specification lets others choose."""
+    withdrawn: str = ""
+    """Of a release's manifest: why it must run nowhere else."""
 
     @property
     def digest(self) -> str:
@@ -171,7 +174,8 @@ class Trusted:
         folder, slash, name = info.path.rpartition("/")
         stored = f"{folder}{slash}{digest}.{name}" if self._hash_prefix else info.path
         url = self.place.targets_url + stored
-        return Target(info.path, url, info.length, sha256, "" if sha256 else sha512)
+        sha512 = "" if sha256 else sha512
+        return Target(info.path, url, info.length, sha256, sha512, withdrawn(info))
 
     def read(self, target: Target, most_bytes: int) -> bytes:
         """The verified content of a small target; fetched only when it is new.

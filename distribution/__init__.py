@@ -8,11 +8,13 @@ published plan is a repeatable consequence of the database.
 
 - the repository: ``publish``, ``catalogue``, ``artifacts``, ``bucket`` (boto3 here only)
 - who gets what when: ``rollouts``, ``plans``, ``fleet``, ``standing``, ``assessment``
-- planned ahead: ``preview``, ``simulation`` (numpy), ``freezes``, ``calendar_import`` and
-  ``calendar_export`` (icalendar in these two only)
-- who may hold it: ``brakes``, ``holds`` and ``approvals`` (told in check-in answers), ``crowding``
+- planned ahead: ``preview``, ``simulation`` (numpy), ``freezes``, ``calendar_import``,
+  ``calendar_zones`` and ``calendar_export`` (icalendar in these three only)
+- who may hold it: ``brakes``, ``holds`` and ``approvals`` (told in check-in answers); ``turns`` and
+  ``turn_keeping``, where only so many may be in progress at once
 - what happens by itself: ``scheduler`` (the steps), ``loop`` and ``lease`` (who does them),
-  ``waves``, ``deadlines``, ``openings``, ``aging``; ``events`` and ``metrics`` for who watches
+  ``waves``, ``deadlines``, ``standstill``, ``notices``, ``openings``, ``aging``; ``events`` and
+  ``metrics`` for who watches
 - what sites say: ``enrolment``, ``check_ins``, ``reports``, ``attempts``, ``watch``
 - who looks after it: ``escalation``, ``support_desk``, ``tickets``, ``explanation``
 - its edges: ``api`` (FastAPI here only), ``cli``

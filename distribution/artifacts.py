@@ -9,7 +9,7 @@ import hashlib
 import shutil
 import tempfile
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 import zstandard
 
 from distribution.collected import Collected, CollectedFile
-from distribution.errors import Conflict, Unavailable
+from distribution.errors import Conflict, Invalid, Unavailable
 from distribution.schedules import text_of
 from distribution.unpacking import keep_packages, read_input
 from manifests.errors import ManifestError
@@ -27,12 +27,14 @@ from manifests.install import PackageInstall
 from manifests.release import Artifact, ReleaseManifest
 from manifests.rollout import Schedule
 from manifests.target_paths import MANIFEST_NAME
+from signing.evidence import Evidence, attached
 from signing.store import pieces
+from signing.update_repository import target_file
 
 LEVEL = 10
 """Of zstd. Fixed, since it is part of what makes the same input give the same bytes."""
 
-_NOT_DESCRIBED = ("artifacts", "issued_at", "pace", "format")
+_NOT_DESCRIBED = ("artifacts", "attachments", "issued_at", "pace", "format")
 """What a build finds out, or is told, and a description must not say."""
 
 
@@ -56,22 +58,30 @@ def build(
     out: Path,
     issued_at: datetime,
     platform: str = "any",
+    attachments: Mapping[str, Path] | None = None,
 ) -> Built:
     """Write ``out`` with ``manifest.json`` and the artifact made of ``source``.
 
+    Args:
+        attachments: documents to put beside it, under the names that they get there.
+
     Raises:
         ManifestError: the description is wrong, or the input has something no artifact may have.
+        UnfitEvidence: an attachment is about something else, or not what its name says.
+        Invalid: an attachment cannot be read.
         Conflict: ``out`` exists.
         Unavailable: the disk is full or cannot be written.
     """
     if out.exists():
         raise Conflict(f"{out} exists already", hint="name a new folder, or remove that one")
     manifest = _described(description, schedule, issued_at, platform)
+    given = {name: _read_attachment(file) for name, file in (attachments or {}).items()}
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as working:
             unfinished = Path(working) / "out"
             manifest = _write(source, manifest, Path(working), unfinished)
+            manifest = _attach(manifest, given, unfinished)
             unfinished.rename(out)
     except OSError as error:
         raise Unavailable(f"{out} cannot be written: {error.strerror or error}") from error
@@ -129,6 +139,28 @@ def _write(source: Path, manifest: ReleaseManifest, working: Path, out: Path) ->
     artifact = _write_artifact(files, named, out / named.name)
     shutil.rmtree(contents)
     finished = manifest.model_copy(update={"artifacts": (artifact,)})
+    (out / MANIFEST_NAME).write_bytes(finished.to_bytes())
+    return finished
+
+
+def _read_attachment(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise Invalid(f"{file} cannot be read: {error.strerror}") from error
+
+
+def _attach(manifest: ReleaseManifest, given: Mapping[str, bytes], out: Path) -> ReleaseManifest:
+    """Put documents about the release beside it, once they are found to be about it."""
+    if not given:
+        return manifest
+    listed = tuple(attached(name, data) for name, data in given.items())
+    finished = manifest.model_copy(update={"attachments": listed})
+    names = [artifact.name for artifact in manifest.artifacts]
+    compressed = {name: target_file(name, out / name).hashes["sha256"] for name in names}
+    Evidence(finished, given, compressed).facts()
+    for name, data in given.items():
+        (out / name).write_bytes(data)
     (out / MANIFEST_NAME).write_bytes(finished.to_bytes())
     return finished
 

@@ -30,6 +30,13 @@ class Hold:
 
 
 @dataclass(frozen=True)
+class StandStill(Hold):
+    """Not yet, and never by itself: nobody is on the way who could change it."""
+
+    failed: int = 0
+
+
+@dataclass(frozen=True)
 class Pause:
     """The stop rule: too many sites have failed."""
 
@@ -87,26 +94,43 @@ def _soaking(course: Course, now: datetime) -> Verdict | None:
 
 
 def _success_rule(gates: Gates, total: Counts) -> Verdict | None:
-    if not total.admitted:
-        return None  # an empty wave has nothing to prove
+    lacking = _lacking(gates, total) if total.admitted else ""  # an empty wave proves nothing
+    if not lacking:
+        return None
+    if total.trying + total.pending + total.waiting:
+        return Hold(f"{lacking}: {_others(total)}")
+    return StandStill(
+        f"it stands still: {lacking}, and nobody is on the way: {_others(total)}; {_way_on(total)}",
+        total.failed,
+    )
+
+
+def _lacking(gates: Gates, total: Counts) -> str:
+    """What the success rule wants and does not have; empty when it has it."""
     if not total.expected:
-        return Hold(f"none of {total.admitted} admitted sites can be expected: {_others(total)}")
+        return f"none of {total.admitted} admitted sites can be expected"
     least = min(gates.minimum_confirmed_sites, total.admitted)
     if total.confirmed < least:
-        return Hold(f"{total.confirmed} sites run it, {least} are needed: {_others(total)}")
+        return f"{total.confirmed} sites run it, {least} are needed"
     if total.confirmed * 100 >= gates.success_threshold_percent * total.expected:
-        return None
-    return Hold(
+        return ""
+    return (
         f"{total.confirmed} of {total.expected} expected sites run it, "
-        f"{gates.success_threshold_percent} % are needed: {_others(total)}"
+        f"{gates.success_threshold_percent} % are needed"
     )
+
+
+def _way_on(total: Counts) -> str:
+    if total.failed:
+        return "an approver may resume it, which leaves the failures out, or stop it"
+    return "it goes on when they do; an approver may stop it"
 
 
 def _others(total: Counts) -> str:
     words = {
         "failed": total.failed,
         "in progress": total.trying,
-        "waiting for a window": total.waiting,
+        "waiting for a window or their turn": total.waiting,
         "not heard from yet": total.pending,
         "held at the site": total.excused,
         "silent": total.silent,

@@ -70,7 +70,7 @@ def s3_client(endpoint_url: str = "") -> "S3Client":
     try:
         return boto3.client("s3", endpoint_url=endpoint_url or None, config=config)
     except (BotoCoreError, ValueError) as error:
-        hint = "set AWS_REGION and credentials as for any AWS program"
+        hint = "set AWS_DEFAULT_REGION and credentials as for any AWS program"
         raise Misconfigured(f"S3: {error}", hint=hint) from error
 
 

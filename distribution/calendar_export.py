@@ -40,6 +40,7 @@ class Entry:
     start: datetime
     duration: timedelta
     rule: str = ""
+    except_starts: tuple[datetime, ...] = ()
 
 
 def of_client(session: Session, client_id: str, now: datetime) -> bytes:
@@ -115,6 +116,7 @@ def _freeze(whose: str, freeze: Freeze, reason: str = "") -> Entry:
         start=freeze.starts.replace(tzinfo=ZoneInfo(freeze.zone)),
         duration=timedelta(seconds=freeze.duration_seconds),
         rule=freeze.rule,
+        except_starts=tuple(s.replace(tzinfo=ZoneInfo(freeze.zone)) for s in freeze.except_starts),
     )
 
 
@@ -165,4 +167,6 @@ def _event(entry: Entry, now: datetime) -> Event:
     event.add("transp", "TRANSPARENT")
     if entry.rule:
         event.add("rrule", vRecur.from_ical(entry.rule.upper().removeprefix("RRULE:")))
+    if entry.except_starts:
+        event.add("exdate", list(entry.except_starts))
     return event

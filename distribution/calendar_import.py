@@ -1,10 +1,12 @@
-"""Freezes from an iCalendar file (RFC 5545), as calendar programs and holiday services write it.
+"""Freezes, or windows, from an iCalendar file (RFC 5545), as calendar programs write it.
 
-Each event becomes one freeze. What a freeze cannot say (dates taken out of a rule, a time zone of
-the calendar's own) is refused with the event's name, never guessed: a freeze that is read wrong
-would let a site be changed on the very day that it must not be.
+Each event becomes a freeze, and each further date of it one more; dates taken out of its rule, or
+moved, are taken out. What a freeze cannot say (a rule of exceptions, a time zone that nobody else
+knows) is refused with the event's name, never guessed: a freeze that is read wrong would let a site
+be changed on the very day that it must not be.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import takewhile
@@ -13,15 +15,18 @@ from zoneinfo import ZoneInfo
 
 from icalendar import Calendar
 
+from distribution.calendar_zones import Zones
 from distribution.errors import Invalid
 from manifests.documents import validated
 from manifests.errors import ManifestError
 from manifests.freeze import Freeze
 from manifests.recurrence import occurrences
+from manifests.site import SitePolicy
+from manifests.window import MaintenanceWindow
 
 MAX_ICS_BYTES = 4 * 1024 * 1024
 _MOST_OCCURRENCES = 10_000
-_UNSPEAKABLE = ("EXDATE", "RDATE", "EXRULE", "RECURRENCE-ID")
+_MOVED = "RECURRENCE-ID"
 
 
 @dataclass(frozen=True)
@@ -41,14 +46,50 @@ def read_freezes(data: bytes, zone: str, now: datetime) -> Read:
     Raises:
         Invalid: not an iCalendar file, or an event that cannot be a freeze, by its name.
     """
-    calendar = _calendar(data)
-    zone = zone or str(calendar.get("X-WR-TIMEZONE", ""))
-    events = [event for event in calendar.walk("VEVENT") if event.get("STATUS") != "CANCELLED"]
-    if not events:
-        raise Invalid("there is no event in the calendar")
-    freezes = [_freeze(event, zone) for event in events]
+    freezes = _read(data, zone, now)
     ahead = tuple(freeze for freeze in freezes if not freeze.is_over(now))
     return Read(ahead, tuple(freeze.name for freeze in freezes if freeze not in ahead))
+
+
+def read_policy(data: bytes, zone: str, cutoff_seconds: int, now: datetime) -> SitePolicy:
+    """The events of an iCalendar file as maintenance windows; dates taken out of one are freezes.
+
+    Raises:
+        Invalid: not an iCalendar file, or an event that cannot be a window, by its name.
+        ManifestError: a window that does not open within 13 months.
+    """
+    freezes = _read(data, zone, now)
+    policy = SitePolicy(
+        windows=tuple(_window(freeze, cutoff_seconds) for freeze in freezes),
+        freezes=tuple(
+            freeze.model_copy(update={"starts": start, "rule": "", "except_starts": ()})
+            for freeze in freezes
+            for start in freeze.except_starts
+        ),
+    )
+    policy.check_opens(now)
+    return policy
+
+
+def _window(freeze: Freeze, cutoff_seconds: int) -> MaintenanceWindow:
+    plain = freeze.model_dump(exclude={"except_starts"})
+    named = {**plain, "name": freeze.name[:80], "cutoff_seconds": cutoff_seconds}
+    try:
+        return validated(MaintenanceWindow, named, strict=True)
+    except ManifestError as error:
+        raise Invalid(f"the event {freeze.name!r} cannot be a window: {error.message}") from error
+
+
+def _read(data: bytes, zone: str, now: datetime) -> list[Freeze]:
+    calendar = _calendar(data)
+    zone = zone or str(calendar.get("X-WR-TIMEZONE", ""))
+    everything = calendar.walk("VEVENT")
+    events = [event for event in everything if event.get("STATUS") != "CANCELLED"]
+    if not events:
+        raise Invalid("there is no event in the calendar")
+    moved = [event for event in everything if _MOVED in event]
+    reader = _Reader(zone, Zones(calendar, now), moved)
+    return [freeze for event in events for freeze in reader.freezes(event)]
 
 
 def _calendar(data: bytes) -> Any:
@@ -63,61 +104,103 @@ def _calendar(data: bytes) -> Any:
     return calendar
 
 
-def _freeze(event: Any, zone: str) -> Freeze:
-    name = str(event.get("SUMMARY", "")).strip()[:200] or "freeze"
-    try:
-        for part in _UNSPEAKABLE:
-            if part in event:
-                raise ValueError(f"it has an {part}; write it as events of their own")
-        start, end = _span(event, zone)
-        plain = _recurring(event, start, end) if "RRULE" in event else _once(start, end)
-        return validated(Freeze, {"name": name, **plain}, strict=True)
-    except ManifestError as error:
-        raise Invalid(f"the event {name!r}: {error.message}") from error
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise Invalid(f"the event {name!r} cannot be a freeze: {str(error)[:200]}") from error
+@dataclass(frozen=True)
+class _Reader:
+    """Reads the events of one file.
 
+    Attributes:
+        zone: of events that name none.
+        moved: single occurrences of others, which take place at another time, or not at all.
+    """
 
-def _span(event: Any, zone: str) -> tuple[datetime, datetime]:
-    """Start and end, aware, both in the zone of the start."""
-    start = _moment(event, "DTSTART", zone)
-    if "DTEND" in event:
-        end = _moment(event, "DTEND", zone)
-    elif "DURATION" in event:
-        end = (start.astimezone(UTC) + event["DURATION"].dt).astimezone(start.tzinfo)
-    else:
-        whole_day = not isinstance(event["DTSTART"].dt, datetime)
-        end = start + timedelta(days=1) if whole_day else start
-    if end.astimezone(UTC) <= start.astimezone(UTC):
-        raise ValueError("it does not end after it starts")
-    return start, end.astimezone(start.tzinfo)
+    zone: str
+    zones: Zones
+    moved: Sequence[Any]
 
+    def freezes(self, event: Any) -> list[Freeze]:
+        """One event: a freeze, and one for each further date.
 
-def _moment(event: Any, part: str, zone: str) -> datetime:
-    if part not in event:
-        raise ValueError(f"it has no {part}")
-    found = event[part].dt
-    named = event[part].params.get("TZID", "")
-    if isinstance(found, datetime) and found.tzinfo is not None:
-        return found.astimezone(_zone_of(found, named))
-    if named:
-        raise ValueError(f"its time zone {str(named)[:60]!r} is unknown")
-    if not zone:
-        raise ValueError("it names no time zone, and neither does the calendar; use --zone")
-    if isinstance(found, date) and not isinstance(found, datetime):
-        found = datetime.combine(found, time())
-    if not isinstance(found, datetime):
-        raise ValueError(f"its {part} is no date")
-    return found.replace(tzinfo=ZoneInfo(zone))
+        Raises:
+            Invalid: with the event's name.
+        """
+        name = str(event.get("SUMMARY", "")).strip()[:200] or "freeze"
+        try:
+            return [
+                validated(Freeze, {"name": name, **plain}, strict=True)
+                for plain in self._plain(event)
+            ]
+        except ManifestError as error:
+            raise Invalid(f"the event {name!r}: {error.message}") from error
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise Invalid(f"the event {name!r} cannot be a freeze: {str(error)[:200]}") from error
 
+    def _plain(self, event: Any) -> Iterator[dict[str, Any]]:
+        if "EXRULE" in event:
+            raise ValueError("it has an EXRULE; write it as events of their own")
+        start, end = self._span(event)
+        if "RRULE" in event:
+            without = {*self._dates(event, "EXDATE", start), *self._moved_from(event, start)}
+            yield {**_recurring(event, start, end), "except_starts": sorted(without)}
+        else:
+            yield _once(start, end)
+        length = end.replace(tzinfo=None) - start.replace(tzinfo=None)
+        for other in sorted(set(self._dates(event, "RDATE", start))):
+            yield _at(other, start, length)
 
-def _zone_of(found: datetime, named: str) -> ZoneInfo:
-    """As an IANA zone, which evaluates the same everywhere; a zone of the file's own does not."""
-    if isinstance(found.tzinfo, ZoneInfo):
-        return found.tzinfo
-    if found.tzinfo is UTC:
-        return ZoneInfo("UTC")
-    raise ValueError(f"its time zone {str(named)[:60]!r} is the calendar's own, not an IANA zone")
+    def _moved_from(self, event: Any, start: datetime) -> Iterator[datetime]:
+        """When occurrences of an event would have begun that are events of their own now."""
+        for one in self.moved:
+            if one.get("UID") == event.get("UID"):
+                if "RANGE" in one[_MOVED].params:
+                    raise ValueError(f"it has a {_MOVED} for all that follow")
+                there = self._moment(one, _MOVED)
+                yield there.astimezone(start.tzinfo).replace(tzinfo=None)
+
+    def _span(self, event: Any) -> tuple[datetime, datetime]:
+        """Start and end, aware, both in the zone of the start."""
+        start = self._moment(event, "DTSTART")
+        if "DTEND" in event:
+            end = self._moment(event, "DTEND")
+        elif "DURATION" in event:
+            end = (start.astimezone(UTC) + event["DURATION"].dt).astimezone(start.tzinfo)
+        else:
+            whole_day = not isinstance(event["DTSTART"].dt, datetime)
+            end = start + timedelta(days=1) if whole_day else start
+        if end.astimezone(UTC) <= start.astimezone(UTC):
+            raise ValueError("it does not end after it starts")
+        return start, end.astimezone(start.tzinfo)
+
+    def _moment(self, event: Any, part: str) -> datetime:
+        if part not in event:
+            raise ValueError(f"it has no {part}")
+        found, named = event[part].dt, str(event[part].params.get("TZID", ""))
+        if isinstance(found, datetime) and found.tzinfo is not None:
+            return self.zones.in_iana(found, named)
+        if named:
+            raise ValueError(f"its time zone {named[:60]!r} is unknown")
+        if not self.zone:
+            raise ValueError("it names no time zone, and neither does the calendar; use --zone")
+        if isinstance(found, date) and not isinstance(found, datetime):
+            found = datetime.combine(found, time())
+        if not isinstance(found, datetime):
+            raise ValueError(f"its {part} is no date")
+        return found.replace(tzinfo=ZoneInfo(self.zone))
+
+    def _dates(self, event: Any, part: str, start: datetime) -> Iterator[datetime]:
+        """The dates of EXDATE or RDATE, on the wall clock of the start."""
+        whole_days = not isinstance(event["DTSTART"].dt, datetime)
+        lists = event.get(part, [])
+        for each in lists if isinstance(lists, list) else [lists]:
+            for one in each.dts:
+                found = one.dt
+                if isinstance(found, datetime) and found.tzinfo is not None:
+                    there = self.zones.in_iana(found, str(one.params.get("TZID", "")))
+                    found = there.astimezone(start.tzinfo).replace(tzinfo=None)
+                elif whole_days and isinstance(found, date):
+                    found = datetime.combine(found, time())
+                if not isinstance(found, datetime):
+                    raise ValueError(f"its {part} is of another kind than its DTSTART")
+                yield found
 
 
 def _once(start: datetime, end: datetime) -> dict[str, Any]:
@@ -131,17 +214,22 @@ def _once(start: datetime, end: datetime) -> dict[str, Any]:
     }
 
 
+def _at(local: datetime, start: datetime, length: timedelta) -> dict[str, Any]:
+    """Once more, on the wall clock of the start's zone."""
+    assert isinstance(start.tzinfo, ZoneInfo)  # noqa: S101 - _moment saw to it
+    return {
+        "zone": start.tzinfo.key,
+        "starts": local,
+        "duration_seconds": int(length.total_seconds()),
+    }
+
+
 def _recurring(event: Any, start: datetime, end: datetime) -> dict[str, Any]:
     """On the wall clock of the start's zone."""
     assert isinstance(start.tzinfo, ZoneInfo)  # noqa: S101 - _moment saw to it
     local = start.replace(tzinfo=None)
-    length = end.replace(tzinfo=None) - local
-    return {
-        "zone": start.tzinfo.key,
-        "starts": local,
-        "rule": _rule(event["RRULE"], local, start.tzinfo),
-        "duration_seconds": int(length.total_seconds()),
-    }
+    rule = _rule(event["RRULE"], local, start.tzinfo)
+    return {**_at(local, start, end.replace(tzinfo=None) - local), "rule": rule}
 
 
 def _rule(found: Any, local: datetime, zone: ZoneInfo) -> str:

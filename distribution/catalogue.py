@@ -14,6 +14,7 @@ from tuf.api.metadata import TargetFile
 from distribution.errors import UnknownRelease
 from distribution.store_errors import in_server_words
 from manifests.release import Release
+from manifests.withdrawal import withdrawn
 from signing import published, roles
 from signing.errors import Tampered
 from signing.metadata import target_key
@@ -58,7 +59,18 @@ def releases(store: Store, product: str | None = None) -> list[Release]:
     """
     with in_server_words():
         listed = published.releases(Repository.read(store), product)
-        return [Release.read(str(p), _content(store, file)) for p, file in listed]
+        return [Release.read(str(p), content(store, file), withdrawn(file)) for p, file in listed]
+
+
+def withdrawals(store: Store, product: str) -> dict[str, str]:
+    """Which releases of a product were withdrawn: the manifests' paths, each with the reason.
+
+    Raises:
+        UnknownProduct, NotFound, Unavailable: as ``releases``.
+    """
+    with in_server_words():
+        listed = published.releases(Repository.read(store), product)
+        return {str(path): reason for path, file in listed if (reason := withdrawn(file))}
 
 
 def read_target(store: Store, path: str) -> bytes:
@@ -71,7 +83,7 @@ def read_target(store: Store, path: str) -> bytes:
     """
     listed = target(store, path)
     with in_server_words():
-        return _content(store, listed)
+        return content(store, listed)
 
 
 def target(store: Store, path: str) -> TargetFile:
@@ -146,7 +158,7 @@ def trust_state(store: Store) -> TrustState:
         )
 
 
-def _content(store: Store, listed: TargetFile) -> bytes:
+def content(store: Store, listed: TargetFile) -> bytes:
     sha256 = listed.hashes["sha256"]
     key = target_key(listed.path, sha256)
     data = store.read(key)

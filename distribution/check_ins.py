@@ -4,12 +4,12 @@ The answer can slow an agent down or hold it still, and pass on its client's yes
 own policy waits for one; there is nothing in it that could make it install anything.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from sqlmodel import Session
 
-from distribution import alarms, events, fleet, freeze_records, holds, openings
+from distribution import alarms, events, fleet, freeze_records, holds, notices, openings
 from distribution.database import Database
 from distribution.events import EventKind
 from distribution.reports import known_site
@@ -37,9 +37,15 @@ class Newest(Protocol):
 
 
 def accept(
-    database: Database, data: bytes, settings: Settings, newest: Newest, now: datetime
+    database: Database,
+    data: bytes,
+    settings: Settings,
+    newest: Newest,
+    now: datetime,
+    *,
+    next_by: datetime | None = None,
 ) -> CheckInAnswer:
-    """Note a check-in and answer it.
+    """Note a check-in and answer it. One that came on a stick names when the next one is due.
 
     Raises:
         Malformed: not an envelope with a check-in.
@@ -52,9 +58,11 @@ def accept(
     check_signature(data, CHECK_IN_TYPE, site.public_key)
     with database.writing() as session:
         site = session.get_one(Site, said.site_id)
-        site.last_seen = max(site.last_seen, now)
         if not _is_stale(site, said):
+            online_since = now - timedelta(seconds=settings.silent_after_seconds)
+            notices.heard(session, site, said.timestamp_version, online_since, now)
             _note(session, site, said, now)
+        site.last_seen, site.expected_by = max(site.last_seen, now), next_by
         session.add(site)
         _tell(session, site, said, now)
         hold, approved = holds.hold_of(session, site), holds.approved(session, site.client_id)

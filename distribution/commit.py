@@ -19,7 +19,7 @@ from distribution.online_keys import OnlineKeys
 from signing import errors
 from signing.errors import AlreadyStored, NotStored
 from signing.metadata import TIMESTAMP_KEY, metadata_key, serialised, signed_by, target_key
-from signing.roles import SNAPSHOT, TIMESTAMP, life_of
+from signing.roles import SNAPSHOT, TIMESTAMP, life_of, signatories
 from signing.store import Content, Store
 from signing.update_repository import Repository, next_snapshot, next_timestamp
 
@@ -90,7 +90,7 @@ def create_next(repository: Repository, role: str, build: Callable[[int], Metada
     Raises:
         Moved: a rival has committed in between.
     """
-    number = _current(repository, role) + 1
+    number = _next(repository, role)
     while True:
         try:
             repository.store.create(metadata_key(role, number), serialised(build(number)))
@@ -101,10 +101,8 @@ def create_next(repository: Repository, role: str, build: Callable[[int], Metada
             return number
 
 
-def _current(repository: Repository, role: str) -> int:
-    if role == SNAPSHOT:
-        return repository.snapshot.signed.version if repository.snapshot else 0
-    return repository.version(role)
+def _next(repository: Repository, role: str) -> int:
+    return repository.next_version(role) if role == SNAPSHOT else repository.version(role) + 1
 
 
 def commit(
@@ -118,8 +116,10 @@ def commit(
     before = repository.snapshot.signed if repository.snapshot else None
     expires = now + life_of(repository.root, SNAPSHOT)
 
+    signer = online.signer(SNAPSHOT, signatories(repository.root, SNAPSHOT))
+
     def build(number: int) -> Metadata[Snapshot]:
-        return signed_by(online.snapshot, next_snapshot(before, number, expires, changed))
+        return signed_by(signer, next_snapshot(before, number, expires, changed))
 
     number = create_next(repository, SNAPSHOT, build)
     point_at(repository, number, online, now)
@@ -131,9 +131,9 @@ def point_at(repository: Repository, snapshot: int, online: OnlineKeys, now: dat
     Raises:
         Moved: a rival was faster.
     """
-    before = repository.timestamp.signed if repository.timestamp else None
-    expires = now + life_of(repository.root, TIMESTAMP)
-    timestamp = signed_by(online.timestamp, next_timestamp(before, expires, snapshot))
+    number, expires = repository.next_version(TIMESTAMP), now + life_of(repository.root, TIMESTAMP)
+    signer = online.signer(TIMESTAMP, signatories(repository.root, TIMESTAMP))
+    timestamp = signed_by(signer, next_timestamp(number, expires, snapshot))
     try:
         repository.store.replace(TIMESTAMP_KEY, serialised(timestamp), repository.timestamp_tag)
     except errors.Conflict as error:

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlmodel import Field, SQLModel
 
 from distribution import tables  # noqa: F401 - those that these point at, and their naming
-from distribution.columns import big, moment, number, text
+from distribution.columns import BigInt, big, moment, number, text
 
 
 class Lease(SQLModel, table=True):
@@ -43,6 +43,41 @@ class ClientApproval(SQLModel, table=True):
     by: str
     at: datetime = moment()
     reason: str = text()
+
+
+class TurnRow(SQLModel, table=True):
+    """A site in the queue of a rollout in which only so many may be in progress at once."""
+
+    rollout_id: int = Field(primary_key=True, foreign_key="rolloutrow.id", sa_type=BigInt)
+    site_id: str = Field(primary_key=True, foreign_key="site.id")
+    given_at: datetime | None = moment(default=None)
+    """When it got its turn; None while it has none."""
+    taken_back_at: datetime | None = moment(default=None)
+    """When it lost it, unused."""
+    ask_again_at: datetime | None = moment(default=None)
+    """Its window is shut: there is no need to look before this."""
+
+
+class NoticeRow(SQLModel, table=True):
+    """A pause or a stop on its way to the sites, and when the last of them told that it knows."""
+
+    id: int | None = number()
+    rollout_id: int = big(foreign_key="rolloutrow.id", index=True)
+    product: str = Field(index=True)
+    said_at: datetime = moment()
+    serial: int = big()
+    """Of the plan that says it."""
+    timestamp_version: int | None = big(default=None)
+    """Who has seen this one has seen that plan; None until it is published."""
+    published_at: datetime | None = moment(default=None)
+    told_at: datetime | None = moment(default=None)
+    """When a site last told for the first time that it knows."""
+    idle_told_at: datetime | None = moment(default=None)
+    """The same of those that were not in the middle of an install."""
+    known_at: datetime | None = moment(default=None, index=True)
+    """When every site that is online knew; None while one of them does not."""
+    sites: int = big()
+    """How many those were."""
 
 
 class EventRow(SQLModel, table=True):

@@ -26,7 +26,13 @@ from sqlalchemy.exc import (
 )
 from sqlmodel import Session, SQLModel, create_engine, text
 
-from distribution import calendar_tables, control_tables, tables  # noqa: F401 - fill the metadata
+from distribution import (  # noqa: F401 - they fill the metadata
+    calendar_tables,
+    component_tables,
+    control_tables,
+    review_tables,
+    tables,
+)
 from distribution.errors import Misconfigured, Unavailable
 from distribution.settings import Settings
 

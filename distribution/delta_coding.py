@@ -14,12 +14,16 @@ import hdiffpatch
 import zstandard
 
 from distribution.errors import Unavailable
-from manifests.delta import MAGIC, MAX_PATCH_BYTES, Stretch, batches, framed
+from distribution.shared_runs import rest, shared_runs
+from manifests.delta import Batch, Stretch, batches
+from manifests.delta_frames import MAGIC, MAX_PATCH_BYTES, framed
 from manifests.file_list import BLOCK_BYTES, FileEntry, FileList, tar_header, tar_padding
 
 COPY_BYTES = 1024 * 1024
-MAX_WINDOW = 22
-"""Of LZMA2, as a power of two: what a site must keep for each of a patch's streams."""
+_SMALL_BYTES = 16 * 1024
+"""What is no longer is worth no coder that takes time and memory to begin with."""
+_SHRINKS = 0.9
+"""What a quick compressor does not shrink to this share, a slow one does not either."""
 
 
 @dataclass(frozen=True)
@@ -86,22 +90,49 @@ def write_delta(old: Unpacked, new: Unpacked, out: Path) -> None:
     with out.open("wb") as file:
         file.write(MAGIC)
         for batch in batches(old.files, new.files):
-            patch = _patch(before.joined(batch.old), after.joined(batch.new))
-            if len(patch) > MAX_PATCH_BYTES:
-                raise Unavailable("a patch is longer than what it makes")
-            file.write(framed(patch))
+            file.write(_frame(batch, before, after))
 
 
-def _patch(old: bytes, new: bytes) -> bytes:
-    # A window over all of it at most; a larger one, or more threads, only take more memory.
-    window = max(len(old) + len(new), 2**12).bit_length()
-    coder = hdiffpatch.Lzma2Config(level=9, window=min(window, MAX_WINDOW), threads=1)
+def _frame(batch: Batch, before: Reader, after: Reader) -> bytes:
+    old, new = before.joined(batch.old), after.joined(batch.new)
+    shared = tuple(shared_runs(old, new, batch.beside))
+    if shared:
+        old, new = rest(old, new, shared)
+    made = patch(old, new) if new else b""
+    if len(made) > MAX_PATCH_BYTES:
+        raise Unavailable("a patch is longer than what it makes")
+    return framed(shared, made)
+
+
+def patch(old: bytes, new: bytes) -> bytes:
+    """How the patch coder makes the new bytes from the old ones.
+
+    Raises:
+        Unavailable: it gives up.
+    """
     try:
         # Not validated here: agents do, by the release's own hashes. The big cache gives the same
         # bytes in two thirds of the time.
-        return hdiffpatch.diff(old, new, coder, validate=False, big_cache_match=True)
+        plain = hdiffpatch.diff(old, new, "none", validate=False, big_cache_match=True)
+        return _compressed(plain)
     except (hdiffpatch.HDiffPatchError, MemoryError) as error:
         raise Unavailable(f"the patch coder gave up: {error}") from error
+
+
+def _compressed(plain: bytes) -> bytes:
+    """A patch, compressed when it is made: then a window over itself is enough at both ends.
+
+    LZMA2 beyond level 5 finds nearly nothing more; what holds compressed files is not worth its
+    time at all.
+    """
+    if len(plain) <= _SMALL_BYTES:
+        return hdiffpatch.recompress(plain, hdiffpatch.ZlibConfig(level=9))
+    window = len(plain).bit_length()
+    quick = hdiffpatch.recompress(plain, hdiffpatch.ZStdConfig(level=6, window=window))
+    if len(quick) > _SHRINKS * len(plain):
+        return quick
+    coder = hdiffpatch.Lzma2Config(level=5, window=window, threads=1)
+    return hdiffpatch.recompress(plain, coder)
 
 
 def _offsets(files: FileList) -> tuple[dict[str, int], int]:

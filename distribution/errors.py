@@ -130,6 +130,12 @@ class NotAllowed(DistributionError):
     code = "not_allowed"
 
 
+class Unreviewed(NotAllowed):
+    """Nobody has reviewed this person's last break-glass release yet."""
+
+    code = "unreviewed"
+
+
 class TooLarge(DistributionError):
     """The body is over the limit and was not read."""
 

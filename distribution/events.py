@@ -35,6 +35,10 @@ class EventKind(StrEnum):
     BRAKE = "brake"
     APPROVAL = "approval"
     WINDOW = "window"
+    REVIEW = "review"
+    """A review was opened, or closed."""
+    KNOWN = "known"
+    """Every online site knows of a pause or a stop."""
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 
-from distribution import fleet, freeze_records, holds, plans
+from distribution import fleet, plans, standstill
 from distribution.errors import NotFound
-from distribution.tables import Site
+from distribution.tables import RolloutRow, Site
 from manifests import decision
 from manifests import site as sites
 from manifests.decision import Answer, Stay, Wait
 from manifests.release import Release
 from manifests.rollout import RolloutPlan
 from manifests.target_paths import Lane
+
+APPROVER = "an approver"
 
 NEWEST = 10
 """Of so many releases of a product the gates are shown."""
@@ -70,37 +72,54 @@ def explain(
         NotFound: there is no such site.
     """
     row = known_site(session, site_id)
-    freezes = freeze_records.for_site(session, row.id, row.client_id, now)
-    site = replace(
-        fleet.whole_site(row),
-        freezes=freezes,
-        hold=holds.hold_of(session, row),
-        approved=holds.approved(session, row.client_id),
-    )
+    site = fleet.as_known(session, row, now)
     mine = [r for r in releases if r.manifest.product in site.profile.products]
     newest = sorted(mine, key=lambda r: (r.path.product, r.version), reverse=True)[:NEWEST]
     names = {release.path.product for release in newest}
     written = {name: plans.written(session, name) for name in names}
     empty = {name: RolloutPlan(product=name, serial=1, written_at=now) for name in names}
     plan_of = {name: plan or empty[name] for name, plan in written.items()}
-    return [_explained(release, plan_of[release.path.product], site, now) for release in newest]
+    found = [_explained(release, plan_of[release.path.product], site, now) for release in newest]
+    return [_with_standstill(session, one) for one in found]
+
+
+def _with_standstill(session: Session, one: Explanation) -> Explanation:
+    """A wave that will not open by itself says so, and who can change that."""
+    wanted = select(RolloutRow).where(RolloutRow.release == one.release)
+    row = session.exec(wanted).one_or_none()
+    words = standstill.reason_of(session, row) if row is not None else ""
+    if not words:
+        return one
+    gates = tuple(
+        replace(gate, reason=f"{gate.reason}: {words}", lifted_by=APPROVER)
+        if gate.gate == "wave_open" and gate.answer == "wait" and gate.until is None
+        else gate
+        for gate in one.gates
+    )
+    return _decided(replace(one, gates=gates))
 
 
 def _explained(release: Release, plan: RolloutPlan, site: sites.Site, now: datetime) -> Explanation:
     gates = tuple(
         _gate(name, answer) for name, answer in decision.explain(release, plan, site, now)
     )
-    first = next((gate for gate in gates if gate.answer != "pass"), None)
-    return Explanation(
+    explained = Explanation(
         product=release.path.product,
         version=release.path.version,
         release=str(release.path),
         lane=release.path.lane,
         installed=site.product(release.path.product).version,
-        decision=first.answer if first else "install",
-        reason=first.reason if first else "every gate lets it through",
+        decision="install",
+        reason="every gate lets it through",
         gates=gates,
     )
+    return _decided(explained)
+
+
+def _decided(one: Explanation) -> Explanation:
+    """With the answer of the first gate that does not let it through."""
+    first = next((gate for gate in one.gates if gate.answer != "pass"), None)
+    return replace(one, decision=first.answer, reason=first.reason) if first else one
 
 
 def _gate(name: str, answer: Answer) -> GateAnswer:

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, col, or_, select
 
 from distribution import freeze_records, holds
 from distribution.standing import Candidate, Outcome, Said
@@ -43,6 +44,16 @@ def whole_site(row: Site) -> sites.Site:
         return sites.Site(profile_of(row))
     installed = {status.product: status.installed for status in said.products}
     return sites.Site(profile_of(row), said.policy, installed)
+
+
+def as_known(session: Session, row: Site, now: datetime) -> sites.Site:
+    """A site with all that the server holds and freezes there: what it will decide with."""
+    return replace(
+        whole_site(row),
+        freezes=freeze_records.for_site(session, row.id, row.client_id, now),
+        hold=holds.hold_of(session, row),
+        approved=holds.approved(session, row.client_id),
+    )
 
 
 def whole_fleet(session: Session, now: datetime) -> list[sites.Site]:
@@ -89,14 +100,19 @@ def _slim(site: Site, status: SiteProduct) -> sites.Site:
 def _said(status: SiteProduct, release: str) -> Said | None:
     if status.candidate != release or not status.decision:
         return None
-    return Said(status.decision, status.until)
+    return Said(status.decision, status.until, status.gate)
 
 
 def _outcomes(session: Session, row: RolloutRow) -> dict[str, Outcome]:
     """Each site's outcome, by the newest of its attempts."""
-    wanted = select(Attempt).where(Attempt.release == row.release).order_by(col(Attempt.place))
-    newest = {attempt.site_id: attempt for attempt in session.exec(wanted)}
+    newest = newest_attempts(session, row.release)
     return {site: outcome_of(attempt, row.counted_from) for site, attempt in newest.items()}
+
+
+def newest_attempts(session: Session, release: str) -> dict[str, Attempt]:
+    """Each site's newest attempt at a release."""
+    wanted = select(Attempt).where(Attempt.release == release).order_by(col(Attempt.place))
+    return {attempt.site_id: attempt for attempt in session.exec(wanted)}
 
 
 def outcome_of(attempt: Attempt, counted_from: datetime) -> Outcome:
@@ -119,17 +135,14 @@ def _failed_at(moment: datetime, counted_from: datetime) -> Outcome:
     return Outcome.FAILED if moment >= counted_from else Outcome.NONE
 
 
-def profiles(session: Session, product: str) -> list[SiteProfile]:
-    """Every enrolled site that has a product."""
-    wanted = (
-        select(Site)
-        .join(SiteProduct, col(SiteProduct.site_id) == col(Site.id))
-        .where(SiteProduct.product == product, col(Site.revoked_at).is_(None))
+def silent_sites(session: Session, online_since: datetime, now: datetime) -> Iterable[Site]:
+    """Sites that should have been heard of since ``online_since``, and were not."""
+    wanted = select(Site).where(
+        Site.last_seen < online_since, is_due(now), col(Site.revoked_at).is_(None)
     )
-    return [profile_of(site) for site in session.exec(wanted)]
-
-
-def silent_sites(session: Session, online_since: datetime) -> Iterable[Site]:
-    """Sites that were not heard of since ``online_since``."""
-    wanted = select(Site).where(Site.last_seen < online_since, col(Site.revoked_at).is_(None))
     return session.exec(wanted)
+
+
+def is_due(now: datetime) -> ColumnElement[bool]:
+    """Sites that call by themselves, and those whose stick should be back by now."""
+    return or_(col(Site.expected_by).is_(None), col(Site.expected_by) < now)

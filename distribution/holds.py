@@ -5,7 +5,7 @@ may learn of another client. The agent keeps the last answer, so that a hold sta
 server is away.
 """
 
-from collections.abc import Collection
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlmodel import Session, col, or_, select
@@ -19,35 +19,53 @@ MOST_APPROVED = 100
 """Of a product; the newest count."""
 
 
+_WHERE = {"site": "this site", "client": "all of the client's sites"}
+
+
 @dataclass(frozen=True)
 class Held:
-    """Which sites a brake of their own, or of their client's, is on."""
+    """The brakes that are on, by what they are on: sites, clients, products, or everything."""
 
-    sites: Collection[str]
-    clients: Collection[str]
+    brakes: Mapping[str, Mapping[str, Sequence[str]]]
+    """Scope, target, and what each brake there says."""
 
     def holds(self, site: Site) -> bool:
-        """Whether one is on this site."""
-        return bool(site.hold) or site.id in self.sites or site.client_id in self.clients
+        """Whether one is on this site, or on its client."""
+        return bool(self.words(site))
+
+    def words(self, site: Site) -> list[str]:
+        """Why a site should hold still, as its administrator may read it."""
+        own = [site.hold] if site.hold else []
+        return own + self._of("site", site.id) + self._of("client", site.client_id)
+
+    def all_words(self, site: Site, products: Iterable[str]) -> list[str]:
+        """The same with the brakes that every site reads in the plans of its products."""
+        of_products = [word for product in products for word in self._of("product", product)]
+        return self.words(site) + of_products + self._of("global", "")
+
+    def _of(self, scope: str, target: str) -> list[str]:
+        return list(self.brakes.get(scope, {}).get(target, ()))
 
 
 def held(session: Session) -> Held:
-    """All sites and clients with a brake on."""
-    rows = session.exec(_on()).all()
-    return Held(
-        sites={row.target for row in rows if row.scope == "site"},
-        clients={row.target for row in rows if row.scope == "client"},
-    )
+    """All brakes that are on."""
+    return _held(session.exec(_on()))
+
+
+def _held(rows: Iterable[BrakeRow]) -> Held:
+    found: dict[str, dict[str, list[str]]] = {}
+    for row in rows:
+        where = _WHERE.get(row.scope, row.target or "everything")
+        word = f"a brake on {where} is on ({row.by}: {row.reason})"
+        found.setdefault(row.scope, {}).setdefault(row.target, []).append(word)
+    return Held(found)
 
 
 def hold_of(session: Session, site: Site) -> str:
     """Why a site should hold still, in words for its administrator; empty when it need not."""
     this_site = (col(BrakeRow.scope) == "site") & (col(BrakeRow.target) == site.id)
     its_client = (col(BrakeRow.scope) == "client") & (col(BrakeRow.target) == site.client_id)
-    rows = session.exec(_on().where(or_(this_site, its_client)))
-    where = {"site": "this site", "client": "all of the client's sites"}
-    words = [f"a brake on {where[row.scope]} is on ({row.by}: {row.reason})" for row in rows]
-    return "; ".join([*([site.hold] if site.hold else []), *words])
+    return "; ".join(_held(session.exec(_on().where(or_(this_site, its_client)))).words(site))
 
 
 def _on() -> SelectOfScalar[BrakeRow]:

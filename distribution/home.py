@@ -4,6 +4,7 @@ import getpass
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,11 +13,12 @@ from securesystemslib.signer import SSlibKey
 
 from distribution import staff
 from distribution.errors import Conflict, Misconfigured, Unavailable
-from distribution.online_keys import NAMES
+from distribution.online_keys import NAMES, NEXT, server_key
 from distribution.settings import SETTINGS_FILE, Settings
+from distribution.store_errors import in_server_words
 from signing.roles import SERVER
 from signing.sealed_key import ROUNDS, ROUNDS_FOR_RANDOM
-from signing.signers import generate, read_public
+from signing.signers import generate, read_public, write_public
 
 PASSPHRASE_FILE = "passphrase"  # noqa: S105 - a file's name
 PROPOSALS = "proposals"
@@ -25,25 +27,31 @@ PROPOSALS = "proposals"
 def make_home(settings: Settings, passphrase: str, chosen: Mapping[str, str]) -> None:
     """Make the home: ``hsp.toml``, the online keys, their passphrase, and a staff token.
 
+    Keys that the settings place elsewhere exist already; their public halves are fetched first, so
+    that one which cannot be reached leaves nothing half-made.
+
     Args:
         passphrase: of the online keys; empty: a random one is made and kept beside them.
         chosen: settings that differ from their defaults.
 
     Raises:
         Conflict: there is a server's home already.
-        Misconfigured: a setting is unknown or wrong.
-        Unavailable: the folder cannot be written.
+        Misconfigured: a setting is unknown or wrong, or a key cannot be used.
+        Unavailable: the folder cannot be written, or a key's place does not answer.
     """
     if settings.online_keys_folder.exists():
         raise Conflict(
             f"{settings.home} is a server's home already", hint="name another one by --home"
         )
+    places = settings.model_copy(update=dict(chosen)).online_key_places
+    with in_server_words():
+        elsewhere = {name: server_key(place, passphrase) for name, place in places.items()}
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
         settings.home.chmod(0o700)
         (settings.home / PROPOSALS).mkdir(exist_ok=True)
         _write_settings(settings.home, chosen)
-        _make_keys(settings.online_keys_folder, passphrase)
+        _make_keys(settings.online_keys_folder, passphrase, elsewhere)
         staff.make_token(settings, getpass.getuser(), datetime.now(UTC))
     except OSError as error:
         raise Unavailable(f"{settings.home} cannot be written: {error.strerror}") from error
@@ -53,7 +61,7 @@ def online_public_keys(settings: Settings) -> dict[str, SSlibKey]:
     """The public online keys by their names.
 
     Raises:
-        UnusableKeyFile: one is missing; see ``signing.errors``.
+        UnusableKey: one is missing; see ``signing.errors``.
     """
     folder = settings.online_keys_folder
     return {name: read_public(folder / f"{name}.pub") for name in NAMES}
@@ -99,13 +107,56 @@ def _toml(value: str) -> str:
         return json.dumps(value)
 
 
-def _make_keys(folder: Path, passphrase: str) -> None:
+def make_next_keys(settings: Settings, passphrase: str) -> dict[str, SSlibKey]:
+    """Make the online keys that come next, beside those in use; the same ones when asked again.
+
+    Args:
+        passphrase: of the online keys, as it is in use.
+
+    Raises:
+        Misconfigured: a place that the settings name cannot be used.
+        Unavailable: the folder cannot be written, or a key's place does not answer.
+    """
+    folder = settings.online_keys_folder / NEXT
+    places = settings.next_online_key_places
+    with in_server_words():
+        elsewhere = {name: server_key(place, passphrase) for name, place in places.items()}
+        if not folder.exists():
+            unfinished = folder.with_name(f".{NEXT}")
+            try:
+                shutil.rmtree(unfinished, ignore_errors=True)
+                _make_keys(unfinished, passphrase, elsewhere)
+                unfinished.rename(folder)
+            except OSError as error:
+                raise Unavailable(f"{folder} cannot be written: {error.strerror}") from error
+        return {name: read_public(folder / f"{name}.pub") for name in NAMES}
+
+
+def take_next_keys(settings: Settings) -> None:
+    """Put the next keys in the place of those that were in use, which are destroyed.
+
+    Raises:
+        Unavailable: the folder cannot be written.
+    """
+    folder = settings.online_keys_folder
+    try:
+        for file in sorted((folder / NEXT).iterdir()):
+            file.replace(folder / file.name)
+        (folder / NEXT).rmdir()
+    except OSError as error:
+        raise Unavailable(f"{folder} cannot be written: {error.strerror}") from error
+
+
+def _make_keys(folder: Path, passphrase: str, elsewhere: Mapping[str, SSlibKey]) -> None:
     folder.mkdir(parents=True, mode=0o700)
+    for name, key in elsewhere.items():
+        write_public(folder / f"{name}.pub", key)
+    in_files = [name for name in NAMES if name not in elsewhere]
     rounds = ROUNDS
-    if not passphrase:
+    if in_files and not passphrase:
         passphrase, rounds = secrets.token_urlsafe(32), ROUNDS_FOR_RANDOM
         _write_secret(folder / PASSPHRASE_FILE, passphrase)
-    for name in NAMES:
+    for name in in_files:
         generate(name, folder, passphrase, person=SERVER, rounds=rounds)
 
 

@@ -18,6 +18,7 @@ from tuf.api.metadata import Metadata
 from distribution import catalogue, fleet
 from distribution.commit import point_at, retried
 from distribution.errors import NotFound, Unavailable
+from distribution.online_keys import ROLLOUTS_KEY
 from distribution.server import Server
 from distribution.store_errors import in_server_words
 from distribution.tables import Site as SiteRow
@@ -28,12 +29,16 @@ from manifests.rollout import RolloutPlan, RolloutState
 from manifests.site import Site
 from manifests.target_paths import Lane, plan_path, rollouts_role
 from signing.metadata import TIMESTAMP_KEY, S, metadata_key, serialised, signed_by, target_key
-from signing.roles import ROOT, SNAPSHOT, TARGETS
+from signing.roles import ROOT, SNAPSHOT, TARGETS, TIMESTAMP, signatories
 from signing.update_repository import Repository, copied
 
 log = logging.getLogger(__name__)
 
 REPOSITORY, RECEIPTS = "repository", "receipts"
+
+STICK_LIFE = timedelta(days=14)
+"""How long a stick's journey takes, unless somebody decides otherwise; so long a site that gets its
+updates on sticks may be silent after it was last heard of."""
 
 
 @dataclass(frozen=True)
@@ -72,14 +77,23 @@ def export_media(
             found = {name: writer.product(name, site, now) for name in site.profile.products}
     except OSError as error:
         raise Unavailable(f"{folder} cannot be written: {error.strerror or error}") from error
+    _expect(server, site_id, now + life)
     return Exported(found, writer.size_bytes, min(writer.expiries))
+
+
+def _expect(server: Server, site_id: str, by: datetime) -> None:
+    """The site has no line: until its stick is back nobody need wonder where it is."""
+    with server.database.writing() as session:
+        row = session.get_one(SiteRow, site_id)
+        row.expected_by = by
+        session.add(row)
 
 
 def _site(server: Server, site_id: str) -> Site:
     with server.database.reading() as session:
         row = session.get(SiteRow, site_id)
     if row is None or row.revoked_at is not None:
-        raise NotFound(f"there is no site {site_id!r}", hint="'hsp sites' lists them")
+        raise NotFound(f"there is no site {site_id!r}", hint="'hsp site list' shows them")
     return fleet.whole_site(row)
 
 
@@ -107,23 +121,26 @@ class _Writer:
             self._write(metadata_key(ROOT, number), root)
         self.expiries.append(repository.root.expires)
         assert repository.timestamp and repository.snapshot  # noqa: S101 - see _fresh_timestamp
-        self._longer(TIMESTAMP_KEY, repository.timestamp, online.timestamp)
-        snapshot = repository.snapshot
-        self._longer(metadata_key(SNAPSHOT, snapshot.signed.version), snapshot, online.snapshot)
+        snapshot, holders = repository.snapshot, signatories(repository.root, TIMESTAMP)
+        signer = online.signer(TIMESTAMP, holders)
+        self._longer(TIMESTAMP_KEY, repository.timestamp, signer)
+        signer = online.signer(SNAPSHOT, signatories(repository.root, SNAPSHOT))
+        self._longer(metadata_key(SNAPSHOT, snapshot.signed.version), snapshot, signer)
         for name in (TARGETS, Lane.HOTFIXES.value, Lane.BREAKGLASS.value, *products):
             self._role(name)
         for name in products:
-            self._role(rollouts_role(name), online.rollouts)
+            holders = signatories(repository.targets, rollouts_role(name))
+            self._role(rollouts_role(name), online.signer(ROLLOUTS_KEY, holders))
 
     def _role(self, name: str, signer: Signer | None = None) -> None:
-        metadata, content = self.repository.role(name), self.repository.role_file(name)
-        if metadata is None or content is None:
+        metadata = self.repository.role(name)
+        if metadata is None:
             return
         key = metadata_key(name, metadata.signed.version)
         if signer is not None:
             self._longer(key, metadata, signer)
         else:
-            self._write(key, content)
+            self._write(key, self.repository.role_file(name))
             self.expiries.append(metadata.signed.expires)
 
     def _longer(self, key: str, metadata: Metadata[S], signer: Signer) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from distribution import catalogue, check_ins, fleet, reports
 from distribution.errors import Conflict, DistributionError, Invalid, NotFound, Unavailable
-from distribution.media import RECEIPTS
+from distribution.media import RECEIPTS, STICK_LIFE
 from distribution.sealed import peeked
 from distribution.server import Server
 from manifests.check_in import CHECK_IN_TYPE, CheckIn
@@ -64,7 +64,8 @@ def _take_check_in(server: Server, data: bytes, now: datetime) -> None:
     known = fleet.check_in_of(site)
     if known is None or known.at < said.at:
         newest = catalogue.trust_state(server.store)
-        check_ins.accept(server.database, data, server.settings, newest, now)
+        due = now + STICK_LIFE
+        check_ins.accept(server.database, data, server.settings, newest, now, next_by=due)
 
 
 def _read(path: Path, most_bytes: int) -> bytes:

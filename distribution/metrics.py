@@ -14,7 +14,7 @@ from prometheus_client.core import GaugeMetricFamily
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from distribution import aging, brakes, events, fleet, lease, rollouts
+from distribution import aging, brakes, events, fleet, lease, notices, rollouts
 from distribution.control_tables import WindowRow
 from distribution.server import Server
 from distribution.standing import tally
@@ -63,16 +63,18 @@ class _Figures:
         return self._now - timedelta(seconds=self._server.settings.silent_after_seconds)
 
     def _sites(self, session: Session) -> Family:
-        wanted = select(Site.last_seen, Site.problem).where(col(Site.revoked_at).is_(None))
-        since = self._online_since
-        states = Counter(
-            "silent" if seen < since else "problem" if problem else "online"
-            for seen, problem in session.exec(wanted)
-        )
+        wanted = select(Site.last_seen, Site.expected_by, Site.problem)
+        found = session.exec(wanted.where(col(Site.revoked_at).is_(None)))
+        states = Counter(self._state(*each) for each in found)
         family = Family("hsp_sites", "Enrolled sites by state.", labels=["state"])
-        for state in ("online", "problem", "silent"):
+        for state in ("online", "problem", "offline", "silent"):
             family.add_metric([state], states[state])
         return family
+
+    def _state(self, last_seen: datetime, expected_by: datetime | None, problem: str) -> str:
+        if last_seen >= self._online_since:
+            return "problem" if problem else "online"
+        return "offline" if expected_by and expected_by >= self._now else "silent"
 
     def _rollouts(self, session: Session) -> Iterator[Family]:
         waves = Family(
@@ -83,12 +85,18 @@ class _Figures:
         states = Family(
             "hsp_rollout_state", "1 for the state it is in.", labels=["product", "version", "state"]
         )
+        unknowing, known = _notices()
         for row in rollouts.all_rollouts(session):
             states.add_metric([row.product, row.version, row.state], 1)
+            notice = notices.newest(session, row, self._online_since)
+            if notice is not None:
+                about = [row.product, row.version]
+                unknowing.add_metric(about, notice.sites - notice.knowing)
+                if notice.seconds is not None:
+                    known.add_metric(about, notice.seconds)
             if row.state in (RolloutState.RUNNING, RolloutState.PAUSED):
                 self._add_waves(waves, session, row)
-        yield waves
-        yield states
+        yield from (waves, states, unknowing, known)
 
     def _add_waves(self, family: Family, session: Session, row: RolloutRow) -> None:
         course = rollouts.course_of(session, row)
@@ -120,6 +128,14 @@ class _Figures:
 
 def _one(name: str, text: str, value: float) -> Family:
     return Family(name, text, value=value)
+
+
+def _notices() -> tuple[Family, Family]:
+    labels = ["product", "version"]
+    text = "Online sites that do not know yet of its newest pause or stop."
+    unknowing = Family("hsp_hold_unknown_sites", text, labels=labels)
+    text = "Seconds from its newest pause or stop until every online site knew."
+    return unknowing, Family("hsp_hold_known_seconds", text, labels=labels)
 
 
 def _versions(session: Session) -> Family:

@@ -3,17 +3,19 @@
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
+from securesystemslib.signer import Signer
 from tuf.api.metadata import Metadata, Signed, TargetFile, Targets
 
 from distribution.commit import commit, create_next, point_at, retried, upload
-from distribution.errors import Invalid, Misconfigured
-from distribution.online_keys import OnlineKeys, require_online_keys
+from distribution.errors import Invalid, LostRace
+from distribution.online_keys import ROLLOUTS_KEY, OnlineKeys, require_online_keys
 from distribution.store_errors import in_server_words
-from signing.metadata import signed_by
+from signing.metadata import S, signed_by
 from signing.roles import (
     ROLLOUTS,
     SNAPSHOT,
     TIMESTAMP,
+    Signatories,
     covers,
     delegations_of,
     life_of,
@@ -31,21 +33,25 @@ def publish_targets(
     online: OnlineKeys,
     now: datetime,
     gone: Collection[str] = (),
+    instead_of: Mapping[str, str] | None = None,
 ) -> None:
     """Replace these files in an online role, keep its others; if nothing differs, do nothing.
 
     Args:
         gone: paths that the role lists no longer.
+        instead_of: by path, the sha256 of what is to be replaced, empty for nothing: whoever
+            has put something else there meanwhile is not overwritten.
 
     Raises:
         UnknownProduct: the repository has no such role.
         Invalid: not an online role, or a path that it may not sign.
         Misconfigured: the repository names another key than this server's.
-        LostRace: rivals were faster every time.
+        LostRace: rivals were faster every time, or not what ``instead_of`` says is there.
         Unavailable: the store does not answer or is full; nothing of this is visible.
     """
+    before = instead_of or {}
     with in_server_words():
-        retried(lambda: _publish_targets_once(store, role, files, online, now, gone))
+        retried(lambda: _publish_targets_once(store, role, files, online, now, gone, before))
 
 
 def _publish_targets_once(
@@ -55,6 +61,7 @@ def _publish_targets_once(
     online: OnlineKeys,
     now: datetime,
     gone: Collection[str],
+    instead_of: Mapping[str, str],
 ) -> None:
     repository = Repository.read(store)
     _require_ours(repository, role, online)
@@ -65,14 +72,17 @@ def _publish_targets_once(
     listed = [target_file(path, content) for path, content in files.items()]
     if all(known.get(file.path) == file for file in listed) and not set(gone) & set(known):
         return
+    for path, sha256 in instead_of.items():
+        if (known[path].hashes["sha256"] if path in known else "") != sha256:
+            raise LostRace(f"somebody else has published {path} meanwhile")
     for file in listed:
         upload(store, file, files[file.path])
-    version = _sign_next(repository, role, listed, online, now, gone)
+    version = sign_next(repository, role, listed, online, now, gone)
     commit(repository, {role: version}, online, now)
 
 
 def renew(store: Store, online: OnlineKeys, now: datetime) -> list[str]:
-    """Sign again what is past half of its life: timestamp, snapshot, rollouts; returns their names.
+    """Sign again what is past half of its life, or what a new key of ours is to sign; their names.
 
     Raises:
         NotFound: there is no repository.
@@ -86,65 +96,106 @@ def renew(store: Store, online: OnlineKeys, now: datetime) -> list[str]:
 
 def _renew_once(store: Store, online: OnlineKeys, now: datetime) -> list[str]:
     repository = Repository.read(store)
-    require_online_keys(repository.root, online)
     snapshot, timestamp = repository.snapshot, repository.timestamp
     if snapshot is None or timestamp is None:
         return []
-    due = [role for role in _online_roles(repository) if _is_due(repository, role, now)]
-    root = repository.root
-    if due or _past_half(snapshot.signed, life_of(root, SNAPSHOT), now):
-        for role in due:
-            _require_ours(repository, role, online)
-        changed = {role: _sign_next(repository, role, (), online, now) for role in due}
+    due = [role for role in online_roles(repository) if _is_due(repository, role, online, now)]
+    if due or _top_is_due(repository, SNAPSHOT, snapshot, online, now):
+        changed = {role: sign_next(repository, role, (), online, now) for role in due}
         commit(repository, changed, online, now)
         return [*due, SNAPSHOT, TIMESTAMP]
-    if _past_half(timestamp.signed, life_of(root, TIMESTAMP), now):
+    if _top_is_due(repository, TIMESTAMP, timestamp, online, now):
         point_at(repository, snapshot.signed.version, online, now)
         return [TIMESTAMP]
     return []
 
 
-def _online_roles(repository: Repository) -> Iterable[str]:
+def online_roles(repository: Repository) -> list[str]:
+    """The roles below targets that the server signs, and has signed something for."""
     names = delegations_of(repository.targets).roles or {}
     return [name for name in names if row_of(name) == ROLLOUTS and repository.version(name)]
 
 
-def _is_due(repository: Repository, role: str, now: datetime) -> bool:
+def _is_due(repository: Repository, role: str, online: OnlineKeys, now: datetime) -> bool:
     metadata = repository.role(role)
-    life = life_of(repository.targets, role)
-    return metadata is not None and _past_half(metadata.signed, life, now)
+    holders = signatories(repository.targets, role)
+    return metadata is not None and (
+        _past_half(metadata.signed, life_of(repository.targets, role), now)
+        or _by_another(metadata, online.signer(ROLLOUTS_KEY, holders))
+    )
+
+
+def _top_is_due(
+    repository: Repository, role: str, metadata: Metadata[S], online: OnlineKeys, now: datetime
+) -> bool:
+    signer = online.signer(role, signatories(repository.root, role))
+    return _past_half(metadata.signed, life_of(repository.root, role), now) or _by_another(
+        metadata, signer
+    )
+
+
+def _by_another(metadata: Metadata[S], signer: Signer) -> bool:
+    """Whether a rotation has given the role to a key that has not signed it yet."""
+    return signer.public_key.keyid not in metadata.signatures
+
+
+def resigned(
+    repository: Repository, targets: Targets, online: OnlineKeys, now: datetime
+) -> dict[str, int]:
+    """New versions of the online roles that new ``targets`` would no longer accept, by role.
+
+    They become visible together with ``targets``, so no client ever finds one without the other.
+
+    Raises:
+        Misconfigured, Moved: as ``sign_next``.
+    """
+    versions = {}
+    for role in online_roles(repository):
+        metadata, holders = repository.role(role), signatories(targets, role)
+        if metadata and not {key.keyid for key in holders.keys} & set(metadata.signatures):
+            versions[role] = sign_next(repository, role, (), online, now, holders=holders)
+    return versions
 
 
 def _past_half(signed: Signed, life: timedelta, now: datetime) -> bool:
     return signed.expires - now < life / 2
 
 
-def _sign_next(
+def sign_next(
     repository: Repository,
     role: str,
     files: Iterable[TargetFile],
     online: OnlineKeys,
     now: datetime,
     gone: Collection[str] = (),
+    holders: Signatories | None = None,
 ) -> int:
-    """Store the role's next version, which nothing points at yet."""
+    """Store the role's next version, which nothing points at yet.
+
+    Args:
+        holders: who may sign it, if not those that the repository names now.
+
+    Raises:
+        Misconfigured: the repository names another key than this server's.
+        Moved: a rival has committed in between.
+    """
     current = repository.role(role)
     before, expires = current.signed if current else None, now + life_of(repository.targets, role)
     listed = list(files)
+    holders = holders or signatories(repository.targets, role)
+    signer = online.signer(ROLLOUTS_KEY, holders)
 
     def build(number: int) -> Metadata[Targets]:
         signed = next_targets(before, number, expires, listed)
         for path in gone:
             signed.targets.pop(path, None)
-        return signed_by(online.rollouts, signed)
+        return signed_by(signer, signed)
 
     return create_next(repository, role, build)
 
 
 def _require_ours(repository: Repository, role: str, online: OnlineKeys) -> None:
     require_online_keys(repository.root, online)
-    holders = signatories(repository.targets, role)
     if row_of(role) != ROLLOUTS:
         raise Invalid(f"{role} is signed by people, offline; the server cannot")
-    if online.rollouts.public_key.keyid not in [key.keyid for key in holders.keys]:
-        raise Misconfigured(f"this server's rollouts key is not the one that {role} names")
+    online.signer(ROLLOUTS_KEY, signatories(repository.targets, role))

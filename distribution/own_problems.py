@@ -34,6 +34,13 @@ def are_open(session: Session, code: FailureCode) -> bool:
     return session.exec(wanted).first() is not None
 
 
+def details(session: Session, code: FailureCode) -> dict[str, str]:
+    """The open problems of this kind: what each is about, and what it says."""
+    wanted = select(Problem).where(Problem.code == code, Problem.state == TicketState.OPEN)
+    found = session.exec(wanted)
+    return {problem.signature.removeprefix(f"{code}: "): problem.detail for problem in found}
+
+
 def _of(session: Session, code: FailureCode, what: str) -> Problem | None:
     wanted = select(Problem).where(Problem.product == "", Problem.signature == f"{code}: {what}")
     return session.exec(wanted).one_or_none()

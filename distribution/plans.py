@@ -7,27 +7,40 @@ the published plan to what the database says.
 A plan is read by every site of a product, so nothing in it may name a client.
 """
 
+import hashlib
 import logging
-from collections.abc import Iterable
 from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from distribution import catalogue, freeze_records
-from distribution.control_tables import BrakeRow
+from distribution import catalogue, freeze_records, notices
+from distribution.control_tables import BrakeRow, TurnRow
 from distribution.database import Database
 from distribution.errors import Conflict, LostRace, NotFound, Unavailable
 from distribution.publish import OnlineKeys, publish_targets
 from distribution.tables import PlanRow, RolloutRow, WaveRow
 from manifests.documents import parse_json
-from manifests.rollout import Brake, Change, Rollout, RolloutPlan, RolloutState, SiteFilter, Wave
+from manifests.rollout import (
+    Brake,
+    Change,
+    Rollout,
+    RolloutPlan,
+    RolloutState,
+    Schedule,
+    SiteFilter,
+    Wave,
+    draw,
+)
 from manifests.target_paths import plan_path, rollouts_role
 from signing.store import Store
 
 log = logging.getLogger(__name__)
 
+RACES = 5
+"""So often somebody else may be faster, before it is for the next turn of the scheduler."""
 
-def rollout_document(row: RolloutRow, waves: Iterable[WaveRow]) -> Rollout:
+
+def rollout_document(session: Session, row: RolloutRow) -> Rollout:
     """A rollout as the plan carries it."""
     return Rollout(
         release=row.release,
@@ -39,10 +52,34 @@ def rollout_document(row: RolloutRow, waves: Iterable[WaveRow]) -> Rollout:
                 spread_seconds=wave.spread_seconds,
                 up_to_basis_points=wave.up_to_basis_points,
             )
-            for wave in waves
+            for wave in waves_of(session, row.id)
         ),
         only=SiteFilter.model_validate(parse_json(row.only.encode(), "site filter")),
+        turns=turns_of(session, row),
     )
+
+
+def turns_of(session: Session, row: RolloutRow) -> tuple[int, ...] | None:
+    """What the sites drew whose turn it is; None where everybody's is.
+
+    The limit of a finished rollout ends when a newer one has finished: few are late for it by then.
+    """
+    if not Schedule.from_bytes(row.schedule.encode()).limits.are_set or _is_past(session, row):
+        return None
+    wanted = select(TurnRow.site_id).where(
+        TurnRow.rollout_id == row.id,
+        col(TurnRow.given_at).is_not(None),
+        col(TurnRow.taken_back_at).is_(None),
+    )
+    drawn = (draw(row.product, row.version, site) for site in session.exec(wanted))
+    return tuple(sorted(set(drawn)))
+
+
+def _is_past(session: Session, row: RolloutRow) -> bool:
+    finished = RolloutState.FINISHED
+    newer = select(RolloutRow.id).where(RolloutRow.product == row.product)
+    newer = newer.where(RolloutRow.state == finished, col(RolloutRow.id) > row.id)
+    return row.state == finished and session.exec(newer).first() is not None
 
 
 def waves_of(session: Session, rollout_id: int | None) -> list[WaveRow]:
@@ -57,11 +94,11 @@ def written(session: Session, product: str) -> RolloutPlan | None:
     return RolloutPlan.from_bytes(row.document) if row else None
 
 
-def write(session: Session, product: str, now: datetime) -> None:
+def write(session: Session, product: str, now: datetime) -> int:
     """Write the plan anew, with the next serial, into the transaction that caused it."""
     row = session.get(PlanRow, product) or PlanRow(product=product, document=b"")
     wanted = select(RolloutRow).where(RolloutRow.product == product).order_by(col(RolloutRow.id))
-    rollouts = (rollout_document(r, waves_of(session, r.id)) for r in session.exec(wanted))
+    rollouts = (rollout_document(session, r) for r in session.exec(wanted).all())
     row.serial += 1
     plan = RolloutPlan(
         product=product,
@@ -74,6 +111,7 @@ def write(session: Session, product: str, now: datetime) -> None:
     row.document = plan.to_bytes()
     session.add(row)
     session.flush()
+    return row.serial
 
 
 EVERYTHING = "everything"
@@ -98,26 +136,43 @@ def publish(
 ) -> bool:
     """Sign and publish the written plan unless it is published already; whether there was need.
 
-    One at a time, and each reads the newest plan first: an older one never follows a newer.
+    One at a time on this machine. Between machines it replaces only what it has read before, and
+    reads the newest plan again if somebody was faster: so an older one never follows a newer.
 
     Raises:
         Conflict: the published plan is newer than the database, which was therefore restored
             from a backup.
+        LostRace: others were faster every time.
         Unavailable: the store or the database is away; the scheduler will try again.
     """
     with database.alone(f"plan-{product}"):
-        with database.reading() as session:
-            row = session.get(PlanRow, product)
-        if row is None:
-            return False
-        found = _published(store, product)
-        if found == row.document:
-            return False
+        for _ in range(RACES):
+            try:
+                return _publish_once(database, store, online, product, now)
+            except LostRace as error:
+                log.info("%s", error)
+        return _publish_once(database, store, online, product, now)
+
+
+def _publish_once(
+    database: Database, store: Store, online: OnlineKeys, product: str, now: datetime
+) -> bool:
+    with database.reading() as session:
+        row = session.get(PlanRow, product)
+    if row is None:
+        return False
+    found, path = _published(store, product), plan_path(product)
+    news = found != row.document
+    if news:
         _check_is_newer(row, found)
-        files = {plan_path(product): row.document}
-        publish_targets(store, rollouts_role(product), files, online, now)
+        before = {path: hashlib.sha256(found).hexdigest() if found is not None else ""}
+        role, files = rollouts_role(product), {path: row.document}
+        publish_targets(store, role, files, online, now, instead_of=before)
         log.info("published plan %d of %s", row.serial, product)
-        return True
+    if notices.are_due(database, product, row.serial):  # a crash may have come in between
+        newest = catalogue.trust_state(store).timestamp_version
+        notices.published(database, product, row.serial, newest, now)
+    return news
 
 
 def publish_decision(

@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 
 from packaging.version import Version
 
-from distribution import crowding
 from distribution.assessment import Hold, OpenNextWave, Verdict, assess
 from distribution.planned import Planned, PlannedWave, Preview, Question
+from distribution.planned_turns import Line
 from distribution.standing import Counts, Course
 from manifests import rollout as rollouts
 from manifests.decision import (
@@ -36,7 +36,7 @@ from manifests.rollout import (
     RolloutState,
     Wave,
 )
-from manifests.site import Site, SiteProfile
+from manifests.site import Site
 
 _MOST_QUESTIONS = 20
 """In a row to one site: its turn by plan and by pace, then a window that a freeze moves on."""
@@ -45,7 +45,7 @@ _MOST_QUESTIONS = 20
 def preview(question: Question, fleet: Iterable[Site]) -> Preview:
     """Plan a rollout over the sites of ``fleet`` that it is for."""
     sites = list(fleet)
-    plan = _Plan(question, [site.profile for site in sites])
+    plan = _Plan(question)
     result, by_wave = Preview(question), defaultdict(list)
     for site in sites:
         if plan.is_for(site):
@@ -63,9 +63,8 @@ def preview(question: Question, fleet: Iterable[Site]) -> Preview:
 class _Plan:
     """The rollout as far as it is planned: each wave opens after what is known of those before."""
 
-    def __init__(self, question: Question, everybody: Sequence[SiteProfile]) -> None:
-        self._question, self._everybody = question, everybody
-        self._spreads = [wave.spread_seconds for wave in question.schedule.waves]
+    def __init__(self, question: Question) -> None:
+        self._question = question
         self._openings: list[datetime] = []
         self._plan = self._written()
         self._stuck = ""
@@ -92,7 +91,7 @@ class _Plan:
         waves = tuple(
             Wave(
                 opens_at=self._openings[index] if index < opened else None,
-                spread_seconds=self._spreads[index],
+                spread_seconds=wave.spread_seconds,
                 up_to_basis_points=wave.up_to_basis_points,
             )
             for index, wave in enumerate(question.schedule.waves)
@@ -140,19 +139,13 @@ class _Plan:
         return None, self._stuck
 
     def _open(self, moment: datetime) -> None:
-        schedule, number = self._question.schedule, len(self._openings)
-        bounds = [wave.up_to_basis_points for wave in schedule.waves]
-        wider = crowding.spread_seconds(
-            self._question.release, schedule.limits, bounds, number, self._everybody
-        )
-        self._spreads[number] = max(self._spreads[number], wider)
         self._openings.append(moment)
         self._plan = self._written()
 
     def _earliest(self) -> datetime:
         question, number = self._question, len(self._openings)
         watched = max(
-            self._spreads[number - 1],
+            question.schedule.waves[number - 1].spread_seconds,
             question.schedule.gates.of_wave(number).soak_seconds,
         )
         due = question.start + timedelta(seconds=question.schedule.waves[number].after_seconds)
@@ -180,12 +173,33 @@ class _Plan:
 
     def take(self, number: int, sites: Sequence[Site]) -> list[Planned]:
         """What the sites of the wave that was opened last do."""
-        planned = [self._planned(number, site) for site in sites]
+        planned = self._in_line(sites, [self._planned(number, site) for site in sites])
         for site in planned:
             self._count(site)
         for moments in (self._admitted, self._expected, self._confirmed):
             moments.sort()
         return [self._in_time(site) for site in planned]
+
+    def _in_line(self, sites: Sequence[Site], planned: list[Planned]) -> list[Planned]:
+        """Later, where only so many may be in progress at once."""
+        limits, alone = self._question.schedule.limits, enumerate(planned)
+        if not limits.are_set:
+            return planned
+        line = sorted(alone, key=lambda each: (each[1].turn or self._question.start, each[0]))
+        order = [index for index, _ in line]
+
+        def again(place: int, moment: datetime) -> datetime | None:
+            late = replace(planned[order[place]], turn=moment)
+            return self._walked(late, self._plan, sites[order[place]]).start
+
+        arrivals = {n: one.start for n, (_, one) in enumerate(line) if one.start is not None}
+        clients = {n: one.client_id for n, (_, one) in enumerate(line)}
+        begun = Line(arrivals, clients, limits).go(self._question.needed, again)
+        for place, start in begun.items():
+            never = "" if start is not None else "no time is left for it after the others"
+            found = planned[order[place]]
+            planned[order[place]] = replace(found, start=start, reason=found.reason or never)
+        return planned
 
     def _count(self, site: Planned) -> None:
         """As ``standing`` would: who runs it has confirmed, who runs a newer one counts nowhere."""

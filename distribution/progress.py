@@ -6,8 +6,9 @@ from datetime import datetime
 
 from sqlmodel import Session, col, func, select
 
-from distribution import fleet, rollouts
+from distribution import fleet, notices, rollouts
 from distribution.assessment import Hold, Pause, assess
+from distribution.notices import Notice
 from distribution.standing import Counts, tally
 from distribution.tables import Attempt, RolloutChange, RolloutRow
 from manifests.rollout import RolloutState
@@ -44,6 +45,7 @@ class RolloutProgress:
         total: of all waves; ``attempted`` beside it is what the error rule divides by.
         phases: of every site that ever tried it, its newest attempt's phase.
         downloaded_bytes: by all attempts at it; ``saved_bytes``: what deltas spared them.
+        notice: how soon the sites came to know of its newest pause or stop.
     """
 
     product: str
@@ -63,6 +65,7 @@ class RolloutProgress:
     phases: dict[str, int]
     downloaded_bytes: int
     saved_bytes: int
+    notice: Notice | None
     changes: tuple[StateChange, ...]
 
 
@@ -103,6 +106,7 @@ def progress_of(
         phases=_phases(session, row.release),
         downloaded_bytes=_sum(session, row, Attempt.downloaded_bytes),
         saved_bytes=_sum(session, row, Attempt.saved_bytes),
+        notice=notices.newest(session, row, online_since),
         changes=_changes(session, row),
     )
 

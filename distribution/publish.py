@@ -21,6 +21,7 @@ from distribution.online_keys import load_online_keys as load_online_keys
 from distribution.online_keys import require_online_keys
 from distribution.online_roles import publish_targets as publish_targets
 from distribution.online_roles import renew as renew
+from distribution.online_roles import resigned
 from distribution.store_errors import in_server_words
 from manifests.target_paths import MANIFEST_NAME
 from signing import ceremony
@@ -30,7 +31,7 @@ from signing.kinds import meaning
 from signing.metadata import metadata_key, parsed, same_content, serialised
 from signing.proposal import AnyMetadata, Proposal, Step
 from signing.published import require_new_version, require_product
-from signing.roles import ROOT
+from signing.roles import ROOT, TARGETS
 from signing.store import Store
 from signing.update_repository import Repository
 
@@ -81,29 +82,53 @@ def publish(
     prepared = ceremony.prepare(proposal, now)
     ceremony.require_complete(prepared)
     with in_server_words():
-        return retried(lambda: _publish_once(store, prepared, online, now, replace_unfinished))
+        done = None
+        while done is None:
+            done = retried(lambda: _publish_once(store, prepared, online, now, replace_unfinished))
+        if not {ROOT, TARGETS}.isdisjoint(prepared.proposal.metadata):
+            renew(store, online, now)  # what other keys of ours are to sign from now on
+        return done
 
 
 def _publish_once(
     store: Store, prepared: Prepared, online: OnlineKeys, now: datetime, replace_unfinished: bool
-) -> Published:
+) -> Published | None:
+    """One commit; None if the proposal needs another one."""
     published, repository = _published(prepared), _read(store)
+    if repository is not None:
+        prepared.proposal.base.lend_to(repository)
     left = _steps_left(repository, prepared.proposal)
-    if not left.metadata:
+    if not left.note.steps:
         return replace(published, already=True)
-    left = _held_to_the_present(repository, left, prepared)
-    require_online_keys(left.root, online)
-    for role in left.metadata:
-        for path, listed in {} if role == ROOT else left.new_files(role).items():
-            upload(store, listed, left.file(path))
-    for role, metadata in left.metadata.items():
-        _create(store, repository, role, metadata, replace_unfinished)
-    if repository is None or ROOT in left.metadata:
+    now_done = _targets_first(repository, left)
+    held = _held_to_the_present(repository, now_done, prepared)
+    require_online_keys(held.root, online)
+    roles = [step.role for step in held.note.steps]
+    for role in roles:
+        for path, listed in {} if role == ROOT else held.new_contents(role).items():
+            upload(store, listed, held.file(path))
+    for role in roles:
+        _create(store, repository, role, held.metadata[role], replace_unfinished)
+    changed = {role: held.metadata[role].signed.version for role in roles if role != ROOT}
+    if repository is not None and repository.version(TARGETS) and TARGETS in roles:
+        changed |= resigned(repository, held.after(TARGETS), online, now)
+    if repository is None or ROOT in roles:
         repository = _reread(store, repository)
-    changed = {role: each.signed.version for role, each in left.metadata.items() if role != ROOT}
     commit(repository, changed, online, now)
-    _read_back(store, left)
-    return published
+    _read_back(store, held)
+    return published if now_done is left else None
+
+
+def _targets_first(repository: Repository | None, left: Proposal) -> Proposal:
+    """Of a change of officers, targets comes first, signed by the old ones and the new ones.
+
+    A root is visible at once; whoever has it finds a targets that it accepts, and so does whoever
+    has the root before.
+    """
+    steps = tuple(step for step in left.note.steps if step.role != ROOT)
+    if repository is None or not steps or len(steps) == len(left.note.steps):
+        return left
+    return replace(left, note=left.note.model_copy(update={"steps": steps}))
 
 
 def _published(prepared: Prepared) -> Published:
@@ -229,8 +254,8 @@ def _news(stored: bytes, repository: Repository | None, role: str) -> str:
 def _read_back(store: Store, left: Proposal) -> None:
     """What the snapshot points at now must be what we wrote, or something newer."""
     repository = Repository.read(store)
-    for role, metadata in left.metadata.items():
-        version = repository.version(role)
+    for role in [step.role for step in left.note.steps]:
+        metadata, version = left.metadata[role], repository.version(role)
         if version < metadata.signed.version:
             raise LostRace(f"{role} {metadata.signed.version} was published and is gone again")
         stored = store.read(metadata_key(role, metadata.signed.version))

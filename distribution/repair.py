@@ -2,10 +2,11 @@
 
 A database of yesterday does not know what was decided since then, but the plan that was published
 says it: which rollouts there are, who paused or stopped them, which waves are open, which brakes
-are on. Each is taken over where it is stricter or newer than what the database has, so that no
-stop is forgotten and no wave opens twice; then the plan is written with a serial above the
-published one. A rollout that the database has never heard of comes back paused, for a person to
-look at: its own gates are lost with the database.
+are on, when nothing may be changed. Each is taken over where it is stricter or newer than what the
+database has, so that no stop is forgotten and no wave opens twice; then the plan is written with a
+serial above the published one. A rollout that the database has never heard of comes back paused,
+for a person to look at: its own gates and limits are lost with the database. So is what a plan does
+not say, since every site reads it: the brakes, freezes and yeses of single clients.
 """
 
 from dataclasses import dataclass
@@ -13,14 +14,16 @@ from datetime import datetime
 
 from sqlmodel import Session, select
 
-from distribution import catalogue, plans
+from distribution import catalogue, freeze_records, plans
 from distribution.control_tables import BrakeRow
 from distribution.database import Database
 from distribution.errors import Conflict
+from distribution.freeze_records import Announced, Changed, Scope
 from distribution.schedules import load_schedule
 from distribution.tables import PlanRow, RolloutChange, RolloutRow
 from distribution.waves import restore
 from manifests.documents import to_json
+from manifests.freeze import Freeze
 from manifests.release import Release
 from manifests.rollout import Brake, Rollout, RolloutPlan, RolloutState, Schedule, ScheduledWave
 from manifests.target_paths import plan_path
@@ -70,6 +73,7 @@ def take_floor(database: Database, store: Store, product: str, by: str, now: dat
             )
         words = [_take_over(session, r, releases[r.release], by, now) for r in plan.rollouts]
         words += [_take_brake(session, product, brake) for brake in plan.brakes]
+        words += [_take_freeze(session, product, freeze, by, now) for freeze in plan.freezes]
         row.serial = plan.serial
         session.add(row)
         session.flush()
@@ -160,3 +164,15 @@ def _take_brake(session: Session, product: str, published: Brake) -> str:
     )
     session.flush()
     return f"a brake on {published.scope} by {published.by}"
+
+
+def _take_freeze(session: Session, product: str, published: Freeze, by: str, now: datetime) -> str:
+    """A plan does not say whether it was the product's or everything's: it is the product's now."""
+    if published in freeze_records.in_plan(session, product, now) or published.is_over(now):
+        return ""
+    reason = "restored from the published plan"
+    whose = (Scope.PRODUCT, product)
+    freeze_records.add(session, Announced(0, *whose, published, by, now, reason))
+    freeze_records.note(session, Changed(now, *whose, by, reason, f"freeze: {published.name}"))
+    session.flush()
+    return f"the freeze {published.name!r}, for {product}"

@@ -10,13 +10,15 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from distribution import events, plans, support_desk, waves
+from distribution import events, notices, plans, standstill, support_desk, waves
 from distribution.database import Database
 from distribution.errors import Conflict, Invalid, UnknownRollout
 from distribution.events import EventKind
 from distribution.standing import Course
-from distribution.tables import RolloutChange, RolloutRow
+from distribution.support_desk import TicketState
+from distribution.tables import Problem, RolloutChange, RolloutRow
 from manifests.documents import to_json
+from manifests.failures import FailureCode
 from manifests.free_text import MAX_REASON_BYTES, first_bytes
 from manifests.release import Release
 from manifests.rollout import RolloutState, Schedule, SiteFilter
@@ -63,10 +65,15 @@ def start(
     """Begin a rollout: its first wave opens as its schedule says, later ones when it goes well.
 
     Raises:
-        Conflict: a rollout of this version was started before.
+        Conflict: a rollout of this version was started before, or the release was withdrawn.
         Unavailable: the database does not answer.
     """
     manifest = release.manifest
+    if release.withdrawn:
+        raise Conflict(
+            f"{manifest.product} {manifest.version} was withdrawn: {release.withdrawn}",
+            hint="a withdrawal is for ever; release a newer version",
+        )
     with database.writing() as session:
         existing = _find(session, manifest.product, manifest.version)
         if existing is not None:
@@ -120,25 +127,27 @@ def resume(database: Database, product: str, version: str, word: Word, now: date
 
     Raises:
         UnknownRollout: there is none.
-        Conflict: it is not paused.
+        Conflict: it is neither paused, nor does it stand still.
         Invalid: no reason.
     """
     _change(database, product, version, RolloutState.RUNNING, word, now)
 
 
 def stop(database: Database, product: str, version: str, word: Word, now: datetime) -> None:
-    """End it for good: a site that has seen this never installs this version any more.
+    """End it for good, and give L3 the problem, with its incidents attached.
+
+    A site that has seen this never installs this version any more.
 
     Raises:
         UnknownRollout: there is none.
         Conflict: it is stopped already.
         Invalid: no reason.
     """
-    _change(database, product, version, RolloutState.STOPPED, word, now)
+    _stop(database, product, version, word.checked(), now)
 
 
 def recall(database: Database, product: str, version: str, word: Word, now: datetime) -> None:
-    """Stop a version that sites run already, and give L3 the problem, with its incidents attached.
+    """Stop a version that sites run already; L3 gets the problem, as with every stop.
 
     It stays at the sites that run it until something newer comes: start the rollout of that now.
     What is newer is chosen before it everywhere, and goes by its own waves, since a correction in
@@ -150,10 +159,14 @@ def recall(database: Database, product: str, version: str, word: Word, now: date
         Invalid: no reason.
     """
     said = word.checked()
-    reason = Word(said.by, f"recalled: {said.reason}").checked()
+    recalled = Word(said.by, f"recalled: {said.reason}").checked()
+    _stop(database, product, version, recalled, now)
+
+
+def _stop(database: Database, product: str, version: str, said: Word, now: datetime) -> None:
     with database.writing() as session:
-        put(session, find(session, product, version), RolloutState.STOPPED, reason, now)
-        support_desk.rollout_stopped(session, product, version, reason.reason, now)
+        put(session, find(session, product, version), RolloutState.STOPPED, said, now)
+        support_desk.rollout_stopped(session, product, version, said.reason, now)
 
 
 def _change(
@@ -170,7 +183,7 @@ def put(session: Session, row: RolloutRow, state: RolloutState, word: Word, now:
     Raises:
         Conflict: not from the state that it is in.
     """
-    if RolloutState(row.state) not in _FROM[state]:
+    if RolloutState(row.state) not in _FROM[state] and not _goes_on(session, row, state):
         raise Conflict(
             f"the rollout of {row.product} {row.version} is {row.state} "
             f"({row.changed_by}: {row.change_reason}) and cannot be {state}"
@@ -178,6 +191,12 @@ def put(session: Session, row: RolloutRow, state: RolloutState, word: Word, now:
     if state is RolloutState.RUNNING:
         row.counted_from = now
     _put(session, row, state, word, now)
+
+
+def _goes_on(session: Session, row: RolloutRow, state: RolloutState) -> bool:
+    """Whether this is a resume of one that runs, but stands still."""
+    both_run = row.state == state == RolloutState.RUNNING
+    return both_run and standstill.reason_of(session, row) != ""
 
 
 def _put(session: Session, row: RolloutRow, state: RolloutState, word: Word, now: datetime) -> None:
@@ -199,7 +218,22 @@ def _put(session: Session, row: RolloutRow, state: RolloutState, word: Word, now
         reason=word.reason,
     )
     session.flush()
-    plans.write(session, row.product, now)
+    serial = plans.write(session, row.product, now)
+    if state is RolloutState.FINISHED:
+        _settle_stopped(session, row.product, now)
+    if state in (RolloutState.PAUSED, RolloutState.STOPPED):
+        notices.begin(session, row, serial, now)
+
+
+def _settle_stopped(session: Session, product: str, now: datetime) -> None:
+    """With a newer version through, a stop is L3's no more where no site is left that failed."""
+    stopped = select(Problem).where(
+        Problem.product == product,
+        Problem.code == FailureCode.ROLLOUT_STOPPED,
+        Problem.state == TicketState.OPEN,
+    )
+    for problem in session.exec(stopped).all():
+        support_desk.settle(session, problem, now)
 
 
 def _find(session: Session, product: str, version: str) -> RolloutRow | None:
@@ -234,7 +268,7 @@ def course_of(session: Session, row: RolloutRow) -> Course:
     """A rollout as ``assessment`` looks at it."""
     return Course(
         release=Release.read(row.release, row.manifest.encode()),
-        rollout=plans.rollout_document(row, plans.waves_of(session, row.id)),
+        rollout=plans.rollout_document(session, row),
         schedule=Schedule.from_bytes(row.schedule.encode()),
         started_at=row.started_at,
         brake=_brake_on(session, row.product),

@@ -16,22 +16,29 @@ from sqlmodel import Session
 from distribution import (
     aging,
     attempts,
+    component_index,
     deadlines,
     deltas,
     events,
     fleet,
+    notices,
     openings,
     plans,
+    review_tickets,
+    reviews,
     rollouts,
+    standstill,
     support_desk,
+    turn_keeping,
     watch,
     waves,
+    withdrawals,
 )
 from distribution.assessment import Finish, Hold, OpenNextWave, Pause, Verdict, assess
 from distribution.publish import renew
 from distribution.rollouts import SCHEDULER, Word
 from distribution.server import Server
-from distribution.standing import tally
+from distribution.standing import Course, tally
 from distribution.tables import RolloutRow
 from manifests.rollout import RolloutState
 
@@ -54,10 +61,12 @@ def assess_rollouts(server: Server, now: datetime) -> None:
     """Open the next wave, pause, or finish; each in one transaction."""
     with server.database.reading() as session:
         rows = _watched(rollouts.all_rollouts(session))
-        verdicts = [(row, verdict_on(server, session, row, now)) for row in rows]
-    for row, verdict in verdicts:
+        judged = [(row, *_judged(server, session, row, now)) for row in rows]
+    for row, _, verdict in judged:
         if not isinstance(verdict, Hold):
             _apply(server, row, verdict, now)
+    running = [one for one in judged if one[0].state == RolloutState.RUNNING]
+    standstill.look(server.database, running, now)
 
 
 def _watched(oldest_first: list[RolloutRow]) -> list[RolloutRow]:
@@ -69,10 +78,16 @@ def _watched(oldest_first: list[RolloutRow]) -> list[RolloutRow]:
 
 def verdict_on(server: Server, session: Session, row: RolloutRow, now: datetime) -> Verdict:
     """What should happen to a rollout, by what is known now."""
+    return _judged(server, session, row, now)[1]
+
+
+def _judged(
+    server: Server, session: Session, row: RolloutRow, now: datetime
+) -> tuple[Course, Verdict]:
     online_since = now - timedelta(seconds=server.settings.silent_after_seconds)
     course = rollouts.course_of(session, row)
     counts = tally(course, fleet.candidates(session, row, online_since), now)
-    return assess(course, counts, now)
+    return course, assess(course, counts, now)
 
 
 def _apply(server: Server, judged: RolloutRow, verdict: Verdict, now: datetime) -> None:
@@ -94,9 +109,20 @@ def _apply(server: Server, judged: RolloutRow, verdict: Verdict, now: datetime) 
     log.info("%s %s: %s", judged.product, judged.version, verdict)
 
 
+def give_turns(server: Server, now: datetime) -> None:
+    """Where only so many sites may be in progress at once, let the next ones begin."""
+    turn_keeping.look(server.database, server.settings, now)
+
+
 def publish_plans(server: Server, now: datetime) -> None:
     """Bring the published plans to what the database says."""
     plans.reconcile(server.database, server.store, server.online, now)
+
+
+def watch_notices(server: Server, now: datetime) -> None:
+    """Find out since when every site knows of a pause or a stop."""
+    online_since = now - timedelta(seconds=server.settings.silent_after_seconds)
+    notices.look(server.database, online_since, now)
 
 
 def renew_metadata(server: Server, now: datetime) -> None:
@@ -121,9 +147,22 @@ def alarm_on_age(server: Server, now: datetime) -> None:
     aging.look(server.database, server.store, now)
 
 
+def watch_reviews(server: Server, now: datetime) -> None:
+    """Open the reviews that are missing, and tell of those that nobody has closed."""
+    for path in reviews.find(server.database, server.store, now):
+        log.warning("opened the review of %s, which was published past this server", path)
+    review_tickets.look(server.database, now)
+
+
 def forget_old_events(server: Server, now: datetime) -> None:
     """Keep the list of events short."""
     events.forget_old(server.database, now)
+
+
+def stop_withdrawn(server: Server, now: datetime) -> None:
+    """Stop the rollouts of what was withdrawn; sites refuse it already."""
+    for path in withdrawals.stop_withdrawn(server, now):
+        log.warning("stopped the rollout of %s: it was withdrawn", path)
 
 
 def make_deltas(server: Server, now: datetime) -> None:
@@ -135,15 +174,24 @@ STEPS: tuple[Step, ...] = (
     process_reports,
     watch_sites,
     assess_rollouts,
+    give_turns,
     publish_plans,
+    watch_notices,
     renew_metadata,
     watch_deadlines,
     settle_windows,
     alarm_on_age,
+    watch_reviews,
     forget_old_events,
 )
 
-SLOW_STEPS: tuple[Step, ...] = (make_deltas,)
+
+def index_components(server: Server, now: datetime) -> None:
+    """Read the SBOMs of what sites run and nobody has asked for yet."""
+    component_index.bring_up_to_date(server.database, server.store, now)
+
+
+SLOW_STEPS: tuple[Step, ...] = (stop_withdrawn, index_components, make_deltas)
 """Done in a thread of their own: they hold up none of the others."""
 
 

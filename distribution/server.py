@@ -40,20 +40,38 @@ class Server:
             Unavailable: the database does not answer.
         """
         database = Database.open(settings)
-        keys = load_online_keys(settings.online_keys_folder, online_passphrase(settings))
+        keys = open_online_keys(settings)
         return cls(settings, database, open_store(settings), keys)
+
+
+def open_online_keys(settings: Settings) -> OnlineKeys:
+    """The keys that the server signs with, wherever the settings say that they live.
+
+    Raises:
+        Misconfigured: a key is missing, too open, or does not open.
+        Unavailable: a key's token is not there now.
+    """
+    return load_online_keys(
+        settings.online_keys_folder,
+        online_passphrase(settings),
+        settings.online_key_places,
+        settings.next_online_key_places,
+    )
 
 
 def online_passphrase(settings: Settings) -> str:
     """The passphrase of the online keys: from the environment, else from its file.
 
     Raises:
-        Misconfigured: there is neither.
+        Misconfigured: there is neither, and a key is a file.
     """
     given = os.environ.get(PASSPHRASE_VARIABLE)
     if given is not None:
         return given
-    file = settings.online_keys_folder / "passphrase"
+    folder = settings.online_keys_folder
+    if folder.exists() and not any(folder.rglob("*.key")):
+        return ""  # they all live elsewhere
+    file = folder / "passphrase"
     try:
         return file.read_text("utf-8").rstrip("\n")
     except OSError as error:

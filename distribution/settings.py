@@ -32,6 +32,18 @@ class Settings(BaseSettings):
     """Empty: a directory in the home. ``s3://bucket/prefix``: S3."""
     s3_endpoint_url: str = ""
     """Empty: AWS's own."""
+    snapshot_key: str = ""
+    """Where this online key lives, as docs/keys.md names places; empty: a file in the home."""
+    timestamp_key: str = ""
+    """The same."""
+    rollouts_key: str = ""
+    """The same."""
+    next_snapshot_key: str = ""
+    """Where the key lives that takes its place in a rotation; empty: a file in the home."""
+    next_timestamp_key: str = ""
+    """The same."""
+    next_rollouts_key: str = ""
+    """The same."""
     public_url: HttpUrl = "http://127.0.0.1:8700"
     """Where sites reach the API."""
     public_metadata_url: HttpUrl | Literal[""] = ""
@@ -87,6 +99,21 @@ class Settings(BaseSettings):
     def online_keys_folder(self) -> Path:
         """The private keys of snapshot, timestamp and rollouts."""
         return self.home / "keys" / "online"
+
+    @property
+    def online_key_places(self) -> dict[str, str]:
+        """Where those online keys live that are no files in the home, by their names."""
+        return self._places(self.snapshot_key, self.timestamp_key, self.rollouts_key)
+
+    @property
+    def next_online_key_places(self) -> dict[str, str]:
+        """The same of the keys that come next."""
+        return self._places(self.next_snapshot_key, self.next_timestamp_key, self.next_rollouts_key)
+
+    @staticmethod
+    def _places(*places: str) -> dict[str, str]:
+        named = zip(("snapshot", "timestamp", "rollouts"), places, strict=True)
+        return {name: place for name, place in named if place}
 
     @property
     def staff_token_file(self) -> Path:

@@ -10,16 +10,14 @@ its health check has passed or has been given up.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from distribution.crowding import NOTICED_AFTER_SECONDS, WIDEST
 from distribution.errors import Invalid
+from distribution.simulated_turns import Numbers, in_turn
 from manifests.rollout import WHOLE, Gates, Schedule
-
-Numbers = NDArray[np.int64]
 
 NEVER = np.iinfo(np.int64).max
 MOST_SITES = 5_000_000
@@ -31,6 +29,7 @@ class Fleet:
 
     Attributes:
         failure_rate: the probability that the release fails at a site, 0..1.
+        clients: whose sites they are, for a limit on each client's.
         pilots, critical: shares of the sites in these rings, 0..1.
         install_seconds: from a site's poll to its report.
         poll_seconds, tick_seconds: how often a site polls and the scheduler looks.
@@ -40,6 +39,7 @@ class Fleet:
     failure_rate: float
     pilots: float = 0.02
     critical: float = 0.05
+    clients: int = 20
     poll_seconds: int = 300
     install_seconds: int = 300
     tick_seconds: int = 10
@@ -56,6 +56,8 @@ class Fleet:
             raise Invalid("a rate or a share is a number from 0 to 1")
         if self.pilots + self.critical > 1:
             raise Invalid("pilots and critical sites are more than all sites")
+        if self.clients < 1:
+            raise Invalid("a fleet has one client at least")
         if min(self.poll_seconds, self.install_seconds, self.tick_seconds) < 1:
             raise Invalid("polls, installs and the scheduler's steps take a second at least")
 
@@ -68,11 +70,13 @@ class Drawn:
         positions: where it stands on the rollout's line, as ``manifests.rollout.position`` says.
         delays: from its turn to its first poll, in seconds.
         fails: whether the release fails there.
+        clients: the number of its client; empty: all are one's.
     """
 
     positions: Numbers
     delays: Numbers
     fails: NDArray[np.bool_]
+    clients: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True)
@@ -144,6 +148,7 @@ def draw_sites(fleet: Fleet, bounds: Sequence[int], random: np.random.Generator)
         positions=positions,
         delays=random.integers(0, fleet.poll_seconds, fleet.sites),
         fails=random.random(fleet.sites) < fleet.failure_rate,
+        clients=random.integers(0, fleet.clients, fleet.sites),
     )
 
 
@@ -185,23 +190,13 @@ def _opened(schedule: Schedule, fleet: Fleet, sites: Drawn, lower: int, index: i
     wave = schedule.waves[index]
     width = wave.up_to_basis_points - lower
     inside = (sites.positions >= lower) & (sites.positions < wave.up_to_basis_points)
-    places = sites.positions[inside] - lower
-    spread = max(wave.spread_seconds, _uncrowded(schedule.limits.at_once, fleet, places, width))
-    turns = -(-spread * places // width)
-    return _Wave(turns, turns + sites.delays[inside], sites.fails[inside], spread)
-
-
-def _uncrowded(limit: int | None, fleet: Fleet, places: Numbers, width: int) -> int:
-    """The spread at which no more than ``limit`` are in progress at once, as ``crowding`` has it.
-
-    A simulation knows no clients, so a limit for each client is left out of it.
-    """
-    if limit is None or places.size <= limit:
-        return 0
-    ordered, widest = np.sort(places), int(WIDEST.total_seconds())
-    gap = int((ordered[limit:] - ordered[:-limit]).min())
-    taken = fleet.install_seconds + NOTICED_AFTER_SECONDS
-    return min(-(-taken * width // gap), widest) if gap else widest
+    places, delays = sites.positions[inside] - lower, sites.delays[inside]
+    turns = -(-wave.spread_seconds * places // width)
+    starts = turns + delays
+    if schedule.limits.are_set:
+        clients = sites.clients[inside] if sites.clients.size else np.zeros_like(places)
+        starts = in_turn(schedule.limits, turns, delays, clients, fleet.install_seconds)
+    return _Wave(turns, starts, sites.fails[inside], wave.spread_seconds)
 
 
 class _Counts:

@@ -7,8 +7,9 @@ from datetime import datetime
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from distribution import fleet
+from distribution import fleet, holds
 from distribution.explanation import known_site
+from distribution.holds import Held
 from distribution.tables import Alarm, Attempt, Client, Receipt, Site, SiteProduct
 from distribution.tickets import Which, by_tier, failures_unexplained
 from manifests.check_in import CheckIn
@@ -45,9 +46,12 @@ class SiteRecord:
     tags: tuple[str, ...]
     online: bool
     last_seen: datetime
+    expected_by: datetime | None
+    """Of a site without a line: until when it may be silent."""
     enrolled_at: datetime
     problem: str
     hold: str
+    """Every brake of support's that is on here, in words; empty when there is none."""
     products: tuple[ProductRecord, ...]
 
 
@@ -104,8 +108,8 @@ def page(
     if client is not None:
         wanted = wanted.where(Site.client_id == client)
     rows = session.exec(wanted).all()
-    products = _products(session, [row.id for row in rows])
-    return [_record(row, products.get(row.id, ()), online_since) for row in rows]
+    products, held = _products(session, [row.id for row in rows]), holds.held(session)
+    return [_record(row, products.get(row.id, ()), held, online_since) for row in rows]
 
 
 def _products(session: Session, sites: Sequence[str]) -> dict[str, tuple[ProductRecord, ...]]:
@@ -126,7 +130,9 @@ def _products(session: Session, sites: Sequence[str]) -> dict[str, tuple[Product
     return found
 
 
-def _record(row: Site, products: tuple[ProductRecord, ...], online_since: datetime) -> SiteRecord:
+def _record(
+    row: Site, products: tuple[ProductRecord, ...], held: Held, online_since: datetime
+) -> SiteRecord:
     profile = fleet.profile_of(row)
     return SiteRecord(
         site_id=row.id,
@@ -137,9 +143,10 @@ def _record(row: Site, products: tuple[ProductRecord, ...], online_since: dateti
         tags=profile.tags,
         online=row.last_seen >= online_since,
         last_seen=row.last_seen,
+        expected_by=row.expected_by,
         enrolled_at=row.enrolled_at,
         problem=row.problem,
-        hold=row.hold,
+        hold="; ".join(held.all_words(row, profile.products)),
         products=products,
     )
 
@@ -155,7 +162,7 @@ def details(session: Session, site_id: str, online_since: datetime) -> SiteDetai
     receipts = select(func.count()).where(col(Receipt.site_id) == site_id)
     alarms = session.exec(select(Alarm).where(Alarm.site_id == site_id))
     return SiteDetails(
-        site=_record(row, products, online_since),
+        site=_record(row, products, holds.held(session), online_since),
         profile=fleet.profile_of(row),
         check_in=fleet.check_in_of(row),
         public_key=row.public_key,
@@ -175,12 +182,12 @@ def _attempts(session: Session, site_id: str) -> tuple[AttemptRecord, ...]:
     )
 
 
-def overview(session: Session, online_since: datetime) -> Overview:
+def overview(session: Session, online_since: datetime, now: datetime) -> Overview:
     """The whole fleet in a few figures."""
     return Overview(
         clients=session.exec(select(func.count()).select_from(Client)).one(),
         sites=session.exec(select(func.count()).select_from(Site)).one(),
-        silent=sum(1 for _ in fleet.silent_sites(session, online_since)),
+        silent=sum(1 for _ in fleet.silent_sites(session, online_since, now)),
         receipts=session.exec(select(func.count()).select_from(Receipt)).one(),
         failures_unexplained=failures_unexplained(session),
         tickets_by_tier=by_tier(session, Which.ALL),

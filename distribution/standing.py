@@ -42,7 +42,7 @@ class Standing(StrEnum):
     PENDING = "pending"
     """Its turn has come and it is online; nothing is known yet."""
     WAITING = "waiting"
-    """For its maintenance window: it will move by itself."""
+    """For its maintenance window, or until others are done: it will move by itself."""
     EXCUSED = "excused"
     """Its own policy, somebody at the site, or a brake holds it: it will not move by itself."""
     SILENT = "silent"
@@ -57,6 +57,7 @@ class Said:
 
     decision: str
     until: datetime | None
+    gate: str = ""
 
 
 @dataclass(frozen=True)
@@ -184,6 +185,8 @@ def _fetching(course: Course, candidate: Candidate) -> Standing:
     """A site that fetched ahead waits, and has not tried: it must not soften the error rule."""
     if _runs_newer(course, candidate):
         return Standing.OVERTAKEN
+    if not candidate.online:
+        return Standing.SILENT
     waits = _as_said(candidate.said) is Standing.WAITING
     return Standing.WAITING if waits else Standing.TRYING
 
@@ -191,7 +194,8 @@ def _fetching(course: Course, candidate: Candidate) -> Standing:
 def _as_said(said: Said | None) -> Standing:
     if said is None or said.decision == "install":
         return Standing.PENDING
-    if said.decision == "wait" and said.until is not None:
+    comes_by_itself = said.until is not None or said.gate == decision.wave_open.__name__
+    if said.decision == "wait" and comes_by_itself:
         return Standing.WAITING
     return Standing.EXCUSED
 

@@ -11,11 +11,22 @@ from contextlib import contextmanager
 from distribution.errors import (
     AlreadyPublished,
     DistributionError,
+    Misconfigured,
     NotFound,
     Unavailable,
     UnknownProduct,
 )
-from signing.errors import AlreadyThere, NotStored, StoreFailed, UnknownRole
+from signing.errors import (
+    AlreadyThere,
+    KeyRefused,
+    KeyUnavailable,
+    NotStored,
+    StoreFailed,
+    UnknownRole,
+    UnusableKey,
+    WrongKey,
+    WrongPassphrase,
+)
 
 
 @contextmanager
@@ -23,7 +34,8 @@ def in_server_words() -> Iterator[None]:
     """Translate errors of stores and repositories into distribution errors.
 
     Raises:
-        Unavailable: the store is full, broken or unreachable.
+        Unavailable: the store is full, broken or unreachable, or an online key is.
+        Misconfigured: an online key cannot be used as it is.
         NotFound: there is no such file, or no repository.
         UnknownProduct: the repository has no such role or product.
         AlreadyPublished: that version, product or repository exists.
@@ -32,8 +44,10 @@ def in_server_words() -> Iterator[None]:
         yield
     except DistributionError:
         raise
-    except StoreFailed as error:
+    except (StoreFailed, KeyUnavailable) as error:
         raise Unavailable(error.message, hint=error.hint) from error
+    except (UnusableKey, KeyRefused, WrongKey, WrongPassphrase) as error:
+        raise Misconfigured(f"the server's keys: {error.message}", hint=error.hint) from error
     except NotStored as error:
         raise NotFound(error.message, hint=error.hint) from error
     except UnknownRole as error:

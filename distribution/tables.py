@@ -41,8 +41,12 @@ class Site(SQLModel, table=True):
     public_key: str
     enrolled_at: datetime = moment()
     last_seen: datetime = moment(index=True)
+    expected_by: datetime | None = moment(default=None)
+    """Of a site without a line: when its stick should be back; None of one that calls by itself."""
     check_in: str | None = Field(default=None, sa_type=Text)
     """The latest ``CheckIn`` as JSON."""
+    timestamp_version: int = big()
+    """The newest timestamp that it has told to have seen."""
     problem: str = ""
     """The failure code that its latest check-in named; empty when it can be updated."""
     hold: str = text()

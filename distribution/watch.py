@@ -1,7 +1,7 @@
 """What nobody reports: sites that fell silent, attempts that lost contact, alarms of the API.
 
 Each look compares rows with the clock and with what the desk has already; looking twice finds
-nothing new.
+nothing new. A site without a line is not expected before the stick that is on its way is back.
 """
 
 from datetime import datetime, timedelta
@@ -42,7 +42,7 @@ def _alarms(session: Session) -> None:
 
 def _silent_sites(session: Session, since: datetime, now: datetime) -> None:
     known = _sites_with_open(session, FailureCode.SILENT)
-    for site in list(fleet.silent_sites(session, since)):
+    for site in list(fleet.silent_sites(session, since, now)):
         if site.id not in known:
             detail = f"last heard of at {site.last_seen:%Y-%m-%d %H:%M} UTC"
             support_desk.record(session, Sighting(site.id, FailureCode.SILENT, detail, now))
@@ -59,14 +59,16 @@ def _recovered_sites(session: Session, since: datetime, now: datetime) -> None:
     over = [
         (incident, problem)
         for incident, problem, site in session.exec(wanted)
-        if _is_over(incident, problem, site, since)
+        if _is_over(incident, problem, site, since, now)
     ]
     support_desk.close(session, over, now)
 
 
-def _is_over(incident: Incident, problem: Problem, site: Site, since: datetime) -> bool:
+def _is_over(
+    incident: Incident, problem: Problem, site: Site, since: datetime, now: datetime
+) -> bool:
     if problem.code == FailureCode.SILENT:
-        return site.last_seen >= since
+        return site.last_seen >= since or (site.expected_by or since) >= now
     return not site.problem and site.last_seen > incident.last_at
 
 
@@ -89,6 +91,7 @@ def _lost_contacts(session: Session, since: datetime, now: datetime) -> None:
             col(Attempt.lost_at).is_(None),
             Attempt.moved_at < since,
             Site.last_seen < since,
+            fleet.is_due(now),
         )
     )
     for attempt in session.exec(wanted).all():

@@ -9,10 +9,9 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from distribution import crowding, events, fleet, plans
+from distribution import events, plans
 from distribution.events import EventKind
 from distribution.tables import RolloutRow, WaveRow
-from manifests.release import Release
 from manifests.rollout import RolloutState, Schedule, Wave
 
 
@@ -29,7 +28,6 @@ def make(session: Session, row: RolloutRow, schedule: Schedule, now: datetime) -
         for number, wave in enumerate(schedule.waves, 1)
     ]
     rows[0].opens_at = now + timedelta(seconds=schedule.waves[0].after_seconds)
-    rows[0].spread_seconds = _spread(session, row, rows, 1)
     session.add_all(rows)
     _tell(session, row, rows[0], now)
 
@@ -40,7 +38,7 @@ def open_next(session: Session, row: RolloutRow, number: int, now: datetime) -> 
     shut = next((wave for wave in waves if wave.opens_at is None), None)
     if row.state != RolloutState.RUNNING or shut is None or shut.number != number:
         return False
-    shut.opens_at, shut.spread_seconds = now, _spread(session, row, waves, number)
+    shut.opens_at = now
     session.add(shut)
     _tell(session, row, shut, now)
     session.flush()
@@ -66,18 +64,6 @@ def restore(session: Session, row: RolloutRow, published: Sequence[Wave]) -> int
         session.add(mine)
     session.flush()
     return news
-
-
-def _spread(session: Session, row: RolloutRow, waves: list[WaveRow], number: int) -> int:
-    """A wave's own spread, or the wider one that the schedule's limits ask for."""
-    own = waves[number - 1].spread_seconds
-    limits = Schedule.from_bytes(row.schedule.encode()).limits
-    if limits.at_once is None and limits.at_once_per_client is None:
-        return own
-    release = Release.read(row.release, row.manifest.encode())
-    bounds = [wave.up_to_basis_points for wave in waves]
-    sites = fleet.profiles(session, row.product)
-    return max(own, crowding.spread_seconds(release, limits, bounds, number - 1, sites))
 
 
 def _tell(session: Session, row: RolloutRow, wave: WaveRow, now: datetime) -> None:

@@ -26,7 +26,7 @@ from manifests.case import (
     Wait,
 )
 from manifests.release import Release
-from manifests.rollout import RolloutPlan, RolloutState, SiteFilter
+from manifests.rollout import Rollout, RolloutPlan, RolloutState, SiteFilter
 from manifests.site import ApprovalPolicy, Site
 from manifests.target_paths import Lane
 from manifests.window_gate import finish_by, window_open
@@ -91,7 +91,10 @@ def _breakglass(case: Case) -> Answer:
 
 
 def held(case: Case) -> Answer:
-    """3. Nobody holds it: a brake of the site, of the plan or of the server, a pause, a stop."""
+    """3. Nobody holds it: a withdrawal, a brake of the site, the plan or the server, a pause."""
+    if case.release.withdrawn:
+        reason = f"the release was withdrawn: {case.release.withdrawn}"
+        return Stay("held", reason, "a newer release", expected=False)
     brake = case.site.policy.brake
     if brake is not None:
         reason = f"the site's own brake is on ({brake.by}: {brake.reason})"
@@ -189,7 +192,7 @@ def wave_open(case: Case) -> Answer:
         return Wait("wave_open", None, reason, NOBODY)
     opening = max(by_pace, by_plan)
     if opening <= case.now:
-        return None
+        return _turn(case, rollout, drawn)
     slower = "the signed pace" if by_pace > by_plan else "the rollout's schedule"
     reason = f"the site's turn for {manifest.version} comes later, by {slower}"
     return Wait("wave_open", opening, reason, NOBODY)
@@ -206,6 +209,14 @@ GATES: tuple[Gate, ...] = (
     wave_open,
     window_open,
 )
+
+
+def _turn(case: Case, rollout: Rollout | None, drawn: int) -> Answer:
+    """Where only so many may be in progress at once, the plan says whose turn it is."""
+    if rollout is None or rollout.turns is None or drawn in rollout.turns:
+        return None
+    reason = f"other sites get {case.release.manifest.version} first: only so many do at once"
+    return Wait("wave_open", None, reason, NOBODY)
 
 
 def explain(

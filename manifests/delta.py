@@ -1,43 +1,32 @@
 """Deltas: how the contents of one release's files are made from another's.
 
-Both file lists are signed, so everything but the patches themselves follows from them: files that
-both releases hold with the same sha256 are copied and cost nothing; the rest is cut into batches,
-each of which is patched in memory at once from its likeliest relatives in the old release. A delta
-is therefore nothing but a magic line and the batches' patches, and whoever writes one chooses
-neither what is read at a site nor where anything is written.
+Both file lists are signed, so most follows from them: files that both releases hold with the same
+sha256 are copied and cost nothing; the rest is cut into batches, each of which is made at once, in
+memory, from its likeliest relatives in the old release. Whoever writes a delta chooses neither
+which files are read for a batch nor where anything is written; ``delta_frames`` says what it holds.
 
 The online role lists deltas; what one makes is checked against the tar that the release's own
 people signed.
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from os import SEEK_END
-from typing import BinaryIO
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from manifests.errors import ManifestError
 from manifests.file_list import FileEntry, FileList
 
-MAGIC = b"HSP-DELTA-1\n"
-"""Names the patch coder (HDiffPatch) and the rule by which relatives are found."""
+BATCH_BYTES = 4 * 1024 * 1024
+"""The most that a batch holds of the new release. What a patch costs to make grows with it, and a
+larger one finds little more."""
 
-LENGTH_BYTES = 8
-"""Before each patch, its length, big-endian."""
+MARGIN_BYTES = 256 * 1024
+"""Of a large file's old version, so much more before and after the place that answers to the new
+one's: what was inserted moves the rest on."""
 
-BATCH_BYTES = 16 * 1024 * 1024
-"""The most that a batch holds of the new release."""
-
-MARGIN_BYTES = 8 * 1024 * 1024
-"""Of a large file's old version, so much before and after: what was inserted moves the rest on."""
-
-OLD_BATCH_BYTES = BATCH_BYTES + 2 * MARGIN_BYTES
+OLD_BATCH_BYTES = BATCH_BYTES + 4 * MARGIN_BYTES
 """The most that a batch holds of the old release."""
 
-MAX_PATCH_BYTES = BATCH_BYTES + 1024 * 1024
-"""A patch that is longer than what it makes would be none; the rest is its own frame."""
-
-_NUMBERS = re.compile(r"\d+")
+_NUMBERS = re.compile(r"[._-]?(?:[0-9a-f]{8,}|\d+)")
 
 
 @dataclass(frozen=True)
@@ -51,10 +40,12 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Batch:
-    """From the bytes of ``old``, joined, one patch makes the bytes of ``new``, joined."""
+    """From the bytes of ``old``, joined, come the bytes of ``new``, joined."""
 
     old: tuple[Stretch, ...]
     new: tuple[Stretch, ...]
+    beside: tuple[tuple[int, int], ...] = field(default=(), compare=False)
+    """Where in ``new`` a stretch begins, and where in ``old`` one would look for the same bytes."""
 
 
 def delta_path(product: str, from_version: str, to_version: str, platform: str) -> str:
@@ -72,38 +63,8 @@ def batches(old: FileList, new: FileList) -> tuple[Batch, ...]:
     """The batches of a delta, in the order of the new list."""
     same = copied(old, new)
     changed = [entry for entry in new if entry.path not in same and entry.size_bytes]
-    relative = _relatives(old, frozenset(same.values()))
-    return tuple(Batch(_beside(run, relative), run) for run in _runs(changed))
-
-
-def patch_stretches(delta: BinaryIO, count: int) -> Iterator[tuple[int, int]]:
-    """Where in the file the patches lie: offset and size of each, in the batches' order.
-
-    Nothing but lengths is read, so a delta of any size costs no memory.
-
-    Raises:
-        ManifestError: another format, another count, cut off, too long a patch, or bytes left over.
-    """
-    end = delta.seek(0, SEEK_END)
-    delta.seek(0)
-    if delta.read(len(MAGIC)) != MAGIC:
-        raise ManifestError("not a delta that this program can read")
-    offset = len(MAGIC)
-    for _ in range(count):
-        delta.seek(offset)
-        offset += LENGTH_BYTES
-        size = int.from_bytes(delta.read(LENGTH_BYTES), "big")
-        if size > MAX_PATCH_BYTES or offset + size > end:
-            raise ManifestError("the delta is cut off, or has a patch that is too long")
-        yield offset, size
-        offset += size
-    if offset != end:
-        raise ManifestError("the delta has bytes left over")
-
-
-def framed(patch: bytes) -> bytes:
-    """A patch as it lies in a delta, after ``MAGIC`` or the one before it."""
-    return len(patch).to_bytes(LENGTH_BYTES, "big") + patch
+    relatives = _Relatives(_by_shape(old, frozenset(same.values())), changed)
+    return tuple(relatives.batch(run) for run in _runs(changed))
 
 
 def _runs(entries: Sequence[FileEntry]) -> Iterator[tuple[Stretch, ...]]:
@@ -123,7 +84,7 @@ def _runs(entries: Sequence[FileEntry]) -> Iterator[tuple[Stretch, ...]]:
         yield tuple(run)
 
 
-def _relatives(old: FileList, unchanged: frozenset[str]) -> dict[str, FileEntry]:
+def _by_shape(old: FileList, unchanged: frozenset[str]) -> dict[str, FileEntry]:
     """Old files by path, and those that changed or went away also by their path's shape."""
     found: dict[str, FileEntry] = {}
     for entry in old:
@@ -133,23 +94,44 @@ def _relatives(old: FileList, unchanged: frozenset[str]) -> dict[str, FileEntry]
 
 
 def _shape(path: str) -> str:
-    """A path without its numbers: ``x-1.2.dist-info/A`` and ``x-1.3.dist-info/A`` are relatives."""
-    return _NUMBERS.sub("#", path)
+    """A path without its numbers and hashes.
+
+    ``x-1.2.dist-info/A`` and ``x-1.3.dist-info/A`` are relatives, and so are ``libx-0123abcd.so.6``
+    and ``libx-4567cdef.so.6.2``.
+    """
+    return _NUMBERS.sub("", path)
 
 
-def _beside(run: Sequence[Stretch], relatives: dict[str, FileEntry]) -> tuple[Stretch, ...]:
-    """For each new stretch the same one of its relative, with a margin around it."""
-    chosen: list[Stretch] = []
-    room = OLD_BATCH_BYTES
-    for stretch in run:
-        entry = relatives.get(stretch.path) or relatives.get(_shape(stretch.path))
+class _Relatives:
+    """The old files that new ones are likely made of."""
+
+    def __init__(self, old: Mapping[str, FileEntry], changed: Sequence[FileEntry]) -> None:
+        self._old = old
+        self._new_sizes = {entry.path: entry.size_bytes for entry in changed}
+
+    def batch(self, run: tuple[Stretch, ...]) -> Batch:
+        """A run, with the parts of old files that it is made from."""
+        places: dict[Stretch, int] = {}
+        beside: list[tuple[int, int]] = []
+        room, at = OLD_BATCH_BYTES, 0
+        for stretch in run:
+            part, ahead = self._part(stretch, room)
+            if part.size_bytes:
+                if part not in places:
+                    places[part] = OLD_BATCH_BYTES - room
+                    room -= part.size_bytes
+                beside.append((at, places[part] + ahead))
+            at += stretch.size_bytes
+        return Batch(tuple(places), run, tuple(beside))
+
+    def _part(self, new: Stretch, room: int) -> tuple[Stretch, int]:
+        """The part of its relative that answers to ``new``, and how much of it lies before that."""
+        entry = self._old.get(new.path) or self._old.get(_shape(new.path))
         if entry is None:
-            continue
-        begin = max(stretch.offset_bytes - MARGIN_BYTES, 0)
-        end = min(stretch.offset_bytes + stretch.size_bytes + MARGIN_BYTES, entry.size_bytes)
-        size = min(end - begin, room)
-        part = Stretch(entry.path, begin, size)
-        if size > 0 and part not in chosen:
-            chosen.append(part)
-            room -= size
-    return tuple(chosen)
+            return Stretch("", 0, 0), 0
+        new_size = self._new_sizes[new.path]
+        place = new.offset_bytes * entry.size_bytes // new_size
+        place_end = -(-(new.offset_bytes + new.size_bytes) * entry.size_bytes // new_size)
+        begin = max(place - MARGIN_BYTES, 0)
+        end = min(place_end + MARGIN_BYTES, entry.size_bytes)
+        return Stretch(entry.path, begin, min(end - begin, room)), place - begin

@@ -35,7 +35,7 @@ def in_range(moment: datetime) -> datetime:
 
 
 def _to_utc(moment: datetime) -> datetime:
-    return in_range(moment).astimezone(UTC)
+    return in_range(in_range(moment).astimezone(UTC))
 
 
 UtcDatetime = Annotated[AwareDatetime, AfterValidator(_to_utc)]

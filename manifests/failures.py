@@ -37,8 +37,11 @@ class FailureCode(StrEnum):
     INTERRUPTED = "interrupted"
     REVERT_FAILED = "revert_failed"
     ROLLOUT_STOPPED = "rollout_stopped"
+    ROLLOUT_STANDS_STILL = "rollout_stands_still"
     DEADLINE_MISSED = "deadline_missed"
     METADATA_AGING = "metadata_aging"
+    BREAKGLASS_REVIEW = "breakglass_review"
+    REVIEW_OVERDUE = "review_overdue"
     UNTRUSTED_METADATA = "untrusted_metadata"
     EXPIRED_METADATA = "expired_metadata"
     ROLLBACK = "rollback"
@@ -119,11 +122,20 @@ FAILURES: dict[FailureCode, Failure] = {
     FailureCode.ROLLOUT_STOPPED: Failure(
         Tier.L3, _HOUR, "We stopped this update as a precaution; you need to do nothing."
     ),
+    FailureCode.ROLLOUT_STANDS_STILL: Failure(
+        Tier.L2, 8 * _HOUR, "This update waits while we look into how it went elsewhere."
+    ),
     FailureCode.DEADLINE_MISSED: Failure(
         Tier.L1, 8 * _HOUR, "Your site does not have this update yet; we are finding out why."
     ),
     FailureCode.METADATA_AGING: Failure(
         Tier.L3, 4 * _HOUR, "Your site works as before; we are renewing something on our side."
+    ),
+    FailureCode.BREAKGLASS_REVIEW: Failure(
+        Tier.L3, _DAY, "A repair at your site was made in a hurry; a second engineer checks it now."
+    ),
+    FailureCode.REVIEW_OVERDUE: Failure(
+        Tier.SECURITY, 8 * _HOUR, "We are still checking a repair that was made in a hurry."
     ),
     FailureCode.UNTRUSTED_METADATA: Failure(
         Tier.SECURITY, _HOUR, "Your site refused something it could not verify. That is right."

@@ -28,6 +28,7 @@ class Freeze(Part):
         rule: an RRULE such as ``FREQ=YEARLY``; empty for one occurrence.
         duration_seconds: elapsed, and on the wall clock too: each occurrence ends when both have
             passed, so a frozen day is frozen to its midnight even if it has 25 hours.
+        except_starts: occurrences that are left out, each by its start on the wall clock.
     """
 
     name: Annotated[str, Field(max_length=200)] = "freeze"
@@ -35,11 +36,16 @@ class Freeze(Part):
     starts: Annotated[datetime, AfterValidator(in_range)]
     rule: Annotated[str, Field(max_length=500)] = ""
     duration_seconds: Annotated[int, Field(ge=1, le=MAX_FREEZE_SECONDS)]
+    except_starts: Annotated[
+        tuple[Annotated[datetime, AfterValidator(in_range)], ...], Field(max_length=200)
+    ] = ()
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
         if self.starts.tzinfo is not None:
             raise ValueError("starts is a local wall-clock time and carries no offset; name a zone")
+        if any(start.tzinfo is not None for start in self.except_starts):
+            raise ValueError("except_starts are local wall-clock times, as starts is one")
         check_rule(self.rule, self.starts)
         return self
 
@@ -49,6 +55,8 @@ class Freeze(Part):
         slack = duration + timedelta(days=2)  # a zone's offset and a gap are both under a day
         local_after = after.astimezone(ZoneInfo(self.zone)).replace(tzinfo=None) - slack
         for local in occurrences(self.rule, self.starts, local_after):
+            if local in self.except_starts:
+                continue
             start = first_instant(local, self.zone)
             if start >= until:
                 return

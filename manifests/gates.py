@@ -47,10 +47,15 @@ class Gates(Part):
 class Limits(Part):
     """How many sites may be in progress at once, and how long a rollout may take.
 
-    A wave whose sites would overlap more than this is spread wider when it opens.
+    With such a limit the plan says whose turn it is; a turn ends with the site's attempt.
     """
 
     at_once: Annotated[int, Field(ge=1)] | None = None
     at_once_per_client: Annotated[int, Field(ge=1)] | None = None
     deadline_seconds: Annotated[int, Field(ge=1, le=366 * 24 * 3600)] | None = None
     """Counted from the start: who does not run it by then becomes a ticket."""
+
+    @property
+    def are_set(self) -> bool:
+        """Whether only so many may be in progress at once."""
+        return self.at_once is not None or self.at_once_per_client is not None

@@ -21,6 +21,7 @@ _ALLOWED = {
     "YEARLY": _ALWAYS | {"BYMONTHDAY", "BYSETPOS", "BYYEARDAY", "BYWEEKNO"},
 }
 _STEP_DAYS = {"DAILY": 1, "WEEKLY": 7}
+_MOST_DIGITS = re.compile(r"\d{6}")
 _COUNTING = re.compile(r"[1-9][0-9]{0,4}")
 _MONTHS = re.compile(r"(0?[1-9]|1[0-2])(,(0?[1-9]|1[0-2]))*")
 
@@ -86,5 +87,7 @@ def _check_numbers(parts: dict[str, str]) -> None:
     for name in ("INTERVAL", "COUNT"):
         if not _COUNTING.fullmatch(parts.get(name, "1")):
             raise ValueError(f"{name} is a whole number from 1 to 99999")
+    if _MOST_DIGITS.search(";".join(parts.values())):
+        raise ValueError("a number in a rule has at most five digits")
     if not _MONTHS.fullmatch(parts.get("BYMONTH", "1")):
         raise ValueError("BYMONTH has months from 1 to 12")

@@ -8,11 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+    model_validator,
+)
 
 from manifests.documents import Document, Part, UtcDatetime
 from manifests.errors import ManifestError
@@ -30,6 +37,7 @@ from manifests.target_paths import (
 
 BREAKGLASS_MAX_SITES = 10
 BREAKGLASS_MAX_LIFE = timedelta(hours=72)
+MAX_ATTACHMENT_BYTES = 32 * 1024 * 1024
 
 
 Variables = Annotated[
@@ -65,6 +73,14 @@ class Artifact(Part):
     tar_size_bytes: Annotated[int, Field(ge=1024)]
     tar_sha256: Sha256
     files: Annotated[FileList, AfterValidator(check_file_list)]
+
+
+class Attachment(Part):
+    """A document about the release that lies beside it: its provenance, its SBOM."""
+
+    name: ArtifactName
+    size_bytes: Annotated[int, Field(ge=1, le=MAX_ATTACHMENT_BYTES)]
+    sha256: Sha256
 
 
 class HttpCheck(Part):
@@ -126,6 +142,8 @@ class ReleaseManifest(Document):
         default_factory=dict
     )
     """Other products that must run at the site first, each with the versions that will do."""
+    attachments: Annotated[tuple[Attachment, ...], Field(max_length=8)] = ()
+    """Documents about it; no site needs them to install it."""
     expected_duration_seconds: Seconds = 300
     issued_at: UtcDatetime
     pace: Pace
@@ -155,6 +173,22 @@ class ReleaseManifest(Document):
         return self
 
     @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        if len(set(self.file_names)) != len(self.file_names):
+            raise ValueError("two files of the release have the same name")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_it_does_not_have(
+        self, write: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        """A release without attachments has the bytes that it had before there were any."""
+        plain: dict[str, Any] = write(self)
+        if not self.attachments:
+            plain.pop("attachments", None)
+        return plain
+
+    @model_validator(mode="after")
     def _does_not_require_itself(self) -> Self:
         if self.product in self.requires:
             raise ValueError("a product cannot require itself; upgrades_from is for its versions")
@@ -166,6 +200,12 @@ class ReleaseManifest(Document):
             if folder.startswith("{") and folder[1:-1] not in self.variables:
                 raise ValueError(f"the data folder {folder} is none of the variables")
         return self
+
+    @property
+    def file_names(self) -> tuple[str, ...]:
+        """Everything that lies at the release's path: the manifest and what it lists."""
+        artifacts = (artifact.name for artifact in self.artifacts)
+        return (MANIFEST_NAME, *artifacts, *(each.name for each in self.attachments))
 
     def artifact_for(self, platform: str) -> Artifact | None:
         """The artifact for ``platform``, else the one for any, else None."""
@@ -185,16 +225,18 @@ class Release:
 
     path: ReleasePath
     manifest: ReleaseManifest
+    withdrawn: str = ""
+    """Why it must run nowhere else; empty for a release that may."""
 
     @classmethod
-    def read(cls, path: str, data: bytes) -> Self:
+    def read(cls, path: str, data: bytes, withdrawn: str = "") -> Self:
         """Read a manifest that TUF has verified, and hold it to the path it came from.
 
         Raises:
             ManifestError: malformed, or a manifest of another release than its path says, or a
                 break-glass release without its limits.
         """
-        release = cls(ReleasePath.parse(path), ReleaseManifest.from_bytes(data))
+        release = cls(ReleasePath.parse(path), ReleaseManifest.from_bytes(data), withdrawn)
         release.check()
         return release
 

@@ -10,6 +10,7 @@ ConfigMgr's phased deployments.
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -31,9 +32,15 @@ WHOLE = 10_000
 """All positions, in basis points."""
 
 BasisPoints = Annotated[int, Field(ge=0, le=WHOLE)]
+Drawn = Annotated[int, Field(ge=0, lt=WHOLE)]
+
+
+_MOST_DIGITS = re.compile(r"\d{19}")
 
 
 def _specifier(text: str) -> str:
+    if _MOST_DIGITS.search(text):
+        raise ValueError("a number in a version range has at most 18 digits")
     try:
         SpecifierSet(text)
     except InvalidSpecifier as error:
@@ -170,6 +177,9 @@ class Rollout(Part):
     last_change: Change
     waves: Annotated[tuple[Wave, ...], Field(min_length=1, max_length=100)]
     only: SiteFilter = SiteFilter()
+    turns: Annotated[tuple[Drawn, ...], Field(max_length=WHOLE)] | None = None
+    """Where only so many sites may be in progress at once: what those drew whose turn it is, and
+    nobody else begins. None where there is no such limit. It can only refuse, as a pause can."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -23,6 +23,12 @@ AGENT_PRODUCT = "hsp-updater"
 
 MANIFEST_NAME = "manifest.json"
 
+PROVENANCE_NAME = "provenance.json"
+"""Beside a manifest: who built the release, as an in-toto statement."""
+
+SBOM_NAME = "sbom.cdx.json"
+"""Beside a manifest: of what it is built, as CycloneDX JSON."""
+
 MAX_VERSION_CHARACTERS = 64
 """So that a version fits into file names together with its product and platform."""
 

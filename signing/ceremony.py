@@ -18,7 +18,7 @@ from signing.metadata import add_signature, payload, same_content, serialised
 from signing.proposal import Proposal
 from signing.proposal_folder import replace_file
 from signing.roles import ROOT, TARGETS, life_of, person_of
-from signing.signers import signer_for
+from signing.signers import note_of, signer_for
 from signing.status import SigningStatus
 from signing.update_repository import target_file
 
@@ -61,7 +61,7 @@ def check_contents(proposal: Proposal, what: Meaning) -> None:
         Tampered: with the first file that is not what it should be.
     """
     for role in proposal.metadata:
-        for path, listed in ({} if role == ROOT else proposal.new_files(role)).items():
+        for path, listed in ({} if role == ROOT else proposal.new_contents(role)).items():
             file = proposal.file(path)
             if not file.is_file() or target_file(path, file) != listed:
                 raise Tampered(f"{file} is missing, or is not what is signed")
@@ -82,8 +82,12 @@ def _check_dates(proposal: Proposal, now: datetime) -> None:
             raise Tampered(f"{role} would live longer than its {life.days} days, until {expires}")
 
 
-def sign(prepared: Prepared, key_file: Path, passphrase: str) -> SigningStatus:
+def sign(prepared: Prepared, where: Path | str, passphrase: str) -> SigningStatus:
     """Sign every role of the proposal that this key may sign.
+
+    Args:
+        where: the private key, as ``signing.signers`` reads it.
+        passphrase: or its PIN.
 
     Raises:
         ForeignRepository: this key has signed for another repository.
@@ -94,9 +98,10 @@ def sign(prepared: Prepared, key_file: Path, passphrase: str) -> SigningStatus:
     known = [
         key for role in proposal.metadata for a in proposal.authorities(role) for key in a.keys
     ]
-    signer = signer_for(key_file, {key.keyid: key for key in known}.values(), passphrase)
+    signer = signer_for(where, {key.keyid: key for key in known}.values(), passphrase)
     person = person_of(signer.public_key)
-    acquaintance.check(key_file, proposal.identity)
+    note = note_of(where, signer.public_key)
+    acquaintance.check(note, where, proposal.identity)
     unsigned = [role for role in proposal.metadata if _wants(proposal, role, person)]
     if not unsigned:
         raise SamePerson(
@@ -106,7 +111,7 @@ def sign(prepared: Prepared, key_file: Path, passphrase: str) -> SigningStatus:
     for role in unsigned:
         add_signature(proposal.metadata[role], signer)
         _save(proposal, role)
-    acquaintance.remember(key_file, proposal.identity)
+    acquaintance.remember(note, proposal.identity)
     return prepared.status
 
 

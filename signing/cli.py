@@ -18,13 +18,14 @@ from signing.status import SigningStatus
 from signing.store import DirectoryStore
 from signing.update_repository import Repository
 
-PASSPHRASE_VARIABLE = "HSP_PASSPHRASE"  # noqa: S105 - the name of a variable
-
 _folder = click.Path(path_type=Path, file_okay=False)
 _file = click.Path(path_type=Path, dir_okay=False)
 _passphrase_file = click.option(
-    "--passphrase-file", type=_file, help=f"Read the passphrase there (else {PASSPHRASE_VARIABLE})."
+    "--passphrase-file",
+    type=_file,
+    help="Read the passphrase or PIN there (else HSP_PASSPHRASE or HSP_PIN, else it asks).",
 )
+_WHERE = "FILE|pkcs11:...|awskms:...|env:NAME"
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,16 +37,43 @@ def main() -> None:
 @main.command()
 @click.argument("name")
 @click.option("--out", type=_folder, default=Path(), help="The folder for the two files.")
-@click.option("--scheme", type=click.Choice(signers.SCHEMES), default=signers.ED25519)
+@click.option(
+    "--in", "token", metavar="pkcs11:...", help="Make the key in this token, which keeps it."
+)
+@click.option(
+    "--scheme",
+    type=click.Choice(signers.SCHEMES),
+    help=f"By default {signers.ED25519}; in a token, {signers.P256}.",
+)
 @_passphrase_file
-def keygen(name: str, out: Path, scheme: str, passphrase_file: Path | None) -> None:
+def keygen(
+    name: str, out: Path, token: str | None, scheme: str | None, passphrase_file: Path | None
+) -> None:
     """Make the key pair of the person NAME: NAME.key (secret) and NAME.pub (give it away)."""
-    if not PERSON.fullmatch(name):
-        raise click.BadParameter(f"{name!r} is not a name such as 'ani'", param_hint="NAME")
-    secret = read_passphrase(passphrase_file, confirm=True)
-    key_file, public_file = signers.generate(name, out, secret, scheme=scheme)
-    click.echo(f"{key_file} is {name}'s private key: encrypted, for nobody else")
+    _check_name(name)
+    public_file = out / f"{name}.pub"
+    if token is not None:
+        secret = read_secret(token, passphrase_file)
+        signers.generate_in_token(token, public_file, name, secret, scheme or signers.P256)
+        click.echo(f"{token} is {name}'s private key: it never leaves the token")
+    else:
+        secret = read_secret(public_file, passphrase_file, confirm=True)
+        key_file, _ = signers.generate(name, out, secret, scheme=scheme or signers.ED25519)
+        click.echo(f"{key_file} is {name}'s private key: encrypted, for nobody else")
     click.echo(f"{public_file} is the public one: {signers.read_public(public_file).keyid}")
+
+
+@main.command(name="public-key")
+@click.argument("where", metavar=_WHERE)
+@click.option("--person", required=True, help="Whose key it is.")
+@click.option("--out", type=_file, required=True, help="The new .pub file.")
+@_passphrase_file
+def public_key(where: str, person: str, out: Path, passphrase_file: Path | None) -> None:
+    """Write the .pub file of a private key that exists: a file, on a token, in KMS, a variable."""
+    _check_name(person)
+    secret = read_secret(where, passphrase_file)
+    key = signers.write_public_key(out, where, person, secret)
+    click.echo(f"{out} is the public half of {person}'s {where}: {key.keyid}")
 
 
 @main.command(name="propose")
@@ -65,16 +93,16 @@ def propose_command(release_dir: Path, repository: Path, out: Path, lane: str, b
 
 @main.command()
 @click.argument("proposal", type=_folder)
-@click.option("--key", "key_file", type=_file, required=True, help="Your private key.")
+@click.option("--key", "where", metavar=_WHERE, required=True, help="Your private key.")
 @click.option("--yes", is_flag=True, help="Do not ask (for scripts).")
 @_passphrase_file
-def sign(proposal: Path, key_file: Path, yes: bool, passphrase_file: Path | None) -> None:
+def sign(proposal: Path, where: str, yes: bool, passphrase_file: Path | None) -> None:
     """Check a proposal, say in words what it is, and sign it."""
     prepared = ceremony.prepare(proposal, utc_now())
     show_status(prepared.status)
     if not yes:
         click.confirm("\nDo you sign this?", abort=True)
-    status = ceremony.sign(prepared, key_file, read_passphrase(passphrase_file))
+    status = ceremony.sign(prepared, where, read_secret(where, passphrase_file))
     click.echo("\nSigned.")
     show_signatures(status, proposal)
 
@@ -125,24 +153,33 @@ def show_signatures(found: SigningStatus, folder: Path) -> None:
         click.echo(f"It is complete. Next: hsp publish {folder}")
 
 
-def read_passphrase(file: Path | None, *, confirm: bool = False) -> str:
-    """A passphrase from a file, the environment, or the keyboard.
+def read_secret(where: Path | str, file: Path | None, *, confirm: bool = False) -> str:
+    """What opens a key, from a file, the environment, or the keyboard; nothing if nothing does.
 
     Raises:
         WrongPassphrase: the file cannot be read, or nobody is there to ask.
     """
+    kind = signers.secret_of(where)
+    if kind == signers.NOTHING:
+        return ""
     if file is not None:
         try:
             return file.read_text("utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
             raise WrongPassphrase(f"the passphrase file {file} cannot be read") from error
-    if PASSPHRASE_VARIABLE in os.environ:
-        return os.environ[PASSPHRASE_VARIABLE]
+    if signers.VARIABLES[kind] in os.environ:
+        return os.environ[signers.VARIABLES[kind]]
+    prompt = kind[0].upper() + kind[1:]
     try:
-        return str(click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm))
+        return str(click.prompt(prompt, hide_input=True, confirmation_prompt=confirm))
     except click.Abort as error:
-        hint = f"--passphrase-file FILE, or set {PASSPHRASE_VARIABLE}"
-        raise WrongPassphrase("no passphrase was given", hint=hint) from error
+        hint = f"--passphrase-file FILE, or set {signers.VARIABLES[kind]}"
+        raise WrongPassphrase(f"no {kind} was given", hint=hint) from error
+
+
+def _check_name(name: str) -> None:
+    if not PERSON.fullmatch(name):
+        raise click.BadParameter(f"{name!r} is not a name such as 'ani'", param_hint="NAME")
 
 
 def this_user() -> str:

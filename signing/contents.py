@@ -13,7 +13,7 @@ from typing import Protocol
 import zstandard
 
 from manifests.file_list import END_OF_TAR, FileEntry, tar_header, tar_padding
-from manifests.release import Artifact, Release
+from manifests.release import Artifact, Attachment, Release
 from signing.errors import Tampered
 
 MAX_WINDOW_BYTES = 128 * 1024 * 1024
@@ -25,13 +25,26 @@ class _Stream(Protocol):
 
 
 def check_release(folder: Path, release: Release) -> None:
-    """Compare every artifact of a release, as it lies in ``folder``, with its manifest.
+    """Compare every file of a release, as it lies in ``folder``, with its manifest.
 
     Raises:
-        Tampered: an artifact is missing, or is not what the manifest says.
+        Tampered: an artifact or attachment is missing, or is not what the manifest says.
     """
     for artifact in release.manifest.artifacts:
         check_artifact(folder / artifact.name, artifact)
+    for attachment in release.manifest.attachments:
+        _check_attachment(folder / attachment.name, attachment)
+
+
+def _check_attachment(file: Path, attachment: Attachment) -> None:
+    try:
+        size, data = file.stat().st_size, b""
+        if size == attachment.size_bytes:
+            data = file.read_bytes()
+    except OSError as error:
+        raise Tampered(f"{attachment.name} cannot be read: {error.strerror}") from error
+    if hashlib.sha256(data).hexdigest() != attachment.sha256:
+        raise Tampered(f"{attachment.name} is not the one in the manifest")
 
 
 def check_artifact(file: Path, artifact: Artifact) -> None:

@@ -4,15 +4,24 @@ SigningError             a ceremony cannot go on: an officer acts          exit
 |- MissingSignatures     the threshold is not reached ("have 1 of 2")       77
 |- WrongKey              the key may not sign this role                     77
 |- SamePerson            this person has signed already                     77
-|- WrongPassphrase       the key file does not open                         77
+|- WrongPassphrase       the key file or the token does not open            77
+|- KeyRefused            the key service does not let us                    77
+|- KeyUnavailable        the token or the key service is not there now      75
 |- LooseKeyFile          others may read the private key                    78
-|- UnusableKeyFile       not an encrypted private key, or not a key at all  78
+|- UnusableKey           not an encrypted private key of ours, or no key    78
 |- UnfitRole             a role that its people could never sign safely     65
 |- UnknownRole           nobody has been given that role                    65
 |- AlreadyThere          a version, a product or a folder that exists       65
 |- StaleProposal         the repository has moved on since it was proposed  65
 |- Tampered              it is not what was signed, or not what it says     65
 |- ForeignRepository     not the repository that this key has signed for    65
+|- UnfitEvidence         a release's provenance or SBOM is not as asked for  65
+|  |- MissingEvidence    there is none
+|  |- UnreadableEvidence it is no in-toto statement, or no CycloneDX JSON
+|  |- OtherSubject       the statement is about another artifact
+|  |- OtherBuilder       somebody else has built it
+|  |- OtherPredicate     the statement is of another type
+|  |- UnsignedStatement  not signed by the builder's key
 |- StoreError            a store of files answers
    |- NotStored          there is no such file                              66
    |- AlreadyStored      create() found a file of that name                 65
@@ -55,9 +64,21 @@ class SamePerson(SigningError):
 
 
 class WrongPassphrase(SigningError):
-    """The passphrase does not open the key file, or there is none."""
+    """The passphrase or PIN does not open the key, or there is none."""
 
     exit_status = EXIT_NO_PERMISSION
+
+
+class KeyRefused(SigningError):
+    """The key service knows us and says no, or does not know us."""
+
+    exit_status = EXIT_NO_PERMISSION
+
+
+class KeyUnavailable(SigningError):
+    """The token is not plugged in, or the key service does not answer; try again later."""
+
+    exit_status = EXIT_TEMPORARY
 
 
 class LooseKeyFile(SigningError):
@@ -66,8 +87,8 @@ class LooseKeyFile(SigningError):
     exit_status = EXIT_CONFIG
 
 
-class UnusableKeyFile(SigningError):
-    """The file is not one encrypted private key of a kind we accept."""
+class UnusableKey(SigningError):
+    """What is named is not one private key of a kind we accept, or cannot be used as it is."""
 
     exit_status = EXIT_CONFIG
 
@@ -94,6 +115,34 @@ class Tampered(SigningError):
 
 class ForeignRepository(SigningError):
     """The proposal is for another repository than the one this key has signed for."""
+
+
+class UnfitEvidence(SigningError):
+    """What a release carries about itself is not what its product's officers ask for."""
+
+
+class MissingEvidence(UnfitEvidence):
+    """The release carries no provenance, or no SBOM."""
+
+
+class UnreadableEvidence(UnfitEvidence):
+    """It is no in-toto statement, or no CycloneDX JSON."""
+
+
+class OtherSubject(UnfitEvidence):
+    """The statement is about another artifact."""
+
+
+class OtherBuilder(UnfitEvidence):
+    """Somebody else has built it."""
+
+
+class OtherPredicate(UnfitEvidence):
+    """The statement is of another type."""
+
+
+class UnsignedStatement(UnfitEvidence):
+    """None of the builder's keys has signed the statement."""
 
 
 class StoreError(SigningError):

@@ -11,12 +11,10 @@ from typing import Any, TypeVar
 
 from securesystemslib.signer import Signer
 from tuf.api.metadata import Metadata, Root, Signed, Snapshot, Targets, Timestamp
-from tuf.api.serialization import DeserializationError
 
-from manifests.documents import parse_json
-from manifests.errors import ManifestError
+from signing.canonical import canonical, parsed_json
 from signing.errors import Tampered
-from signing.roles import ROOT, canonical, signatories
+from signing.roles import ROOT, signatories
 
 TIMESTAMP_KEY = "metadata/timestamp.json"
 
@@ -50,11 +48,32 @@ def parsed(data: bytes, kind: type[S], what: str) -> Metadata[S]:
     Raises:
         Tampered: it is none.
     """
+    return _built(parsed_json(data, what), kind, what)
+
+
+def verified(
+    data: bytes, kind: type[S], what: str, delegator: Root | Targets, role: str
+) -> Metadata[S]:
+    """Read a metadata file and hold it to its delegator, as ``parsed`` and ``verify`` do.
+
+    The signatures are checked over what was read: nothing is built and taken apart again.
+
+    Raises:
+        Tampered: it is none, or too few have signed it.
+        UnknownRole: the delegator knows no such role.
+    """
+    plain = parsed_json(data, what)
+    content = canonical(plain["signed"]) if isinstance(plain.get("signed"), dict) else b""
+    metadata = _built(plain, kind, what)
+    _hold(delegator, role, metadata, content)
+    return metadata
+
+
+def _built(plain: dict[str, Any], kind: type[S], what: str) -> Metadata[S]:
     try:
-        parse_json(data, what)  # refuses duplicate keys, of which tuf would take the last
-        metadata = Metadata[S].from_bytes(data)
-    except (ManifestError, DeserializationError) as error:
-        raise Tampered(f"{what} is not TUF metadata: {error.__cause__ or error}") from error
+        metadata = Metadata[S].from_dict(plain)
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise Tampered(f"{what} is not TUF metadata: {error!r}") from error
     if not isinstance(metadata.signed, kind):
         raise Tampered(f"{what} is metadata of {metadata.signed.type}, not of {kind.type}")
     return metadata
@@ -85,8 +104,12 @@ def verify(delegator: Root | Targets, role: str, metadata: Metadata[S]) -> None:
         Tampered: too few valid signatures, or an invalid one.
         UnknownRole: the delegator knows no such role.
     """
+    _hold(delegator, role, metadata, payload(metadata.signed))
+
+
+def _hold(delegator: Root | Targets, role: str, metadata: Metadata[S], content: bytes) -> None:
     wanted = signatories(delegator, role)
-    people = wanted.who_signed(payload(metadata.signed), metadata.signatures)
+    people = wanted.who_signed(content, metadata.signatures)
     if len(people) < wanted.threshold:
         raise Tampered(
             f"{role} {metadata.signed.version} is signed by {len(people)} of {wanted.threshold}"

@@ -68,7 +68,7 @@ class Proposal:
             NotStored: it is not a proposal.
             Tampered: it is not what it says it is.
         """
-        note = _read_note(folder)
+        note = read_note(folder)
         metadata = {step.role: _read_metadata(folder, step.role) for step in note.steps}
         odd = names_in(folder / "metadata") - {f"{role}.json" for role in metadata}
         if odd:
@@ -148,17 +148,27 @@ class Proposal:
         return self.base.roles[role].signed if role in self.base.roles else None
 
     def authorities(self, role: str) -> tuple[Signatories, ...]:
-        """Whose thresholds must be reached: a new root needs the old root's people as well."""
-        if role == ROOT:
-            old = [signatories(root.signed, ROOT) for root in self.base.roots[-1:]]
-            return (*old, signatories(self.root, ROOT))
-        return (signatories(self.root if role == TARGETS else self.targets, role),)
+        """Whose thresholds must be reached: with a new root, the old root's people's as well."""
+        if role not in (ROOT, TARGETS):
+            return (signatories(self.targets, role),)
+        old = [root.signed for root in self.base.roots[-1:] if ROOT in self.metadata]
+        return tuple(signatories(root, role) for root in (*old, self.root))
 
     def new_files(self, role: str) -> dict[str, TargetFile]:
         """The targets that are listed anew, or otherwise than before."""
         before = self.before(role)
         known = before.targets if before else {}
         return {p: file for p, file in self.after(role).targets.items() if known.get(p) != file}
+
+    def new_contents(self, role: str) -> dict[str, TargetFile]:
+        """The targets whose content is new, and therefore in the folder."""
+        before = self.before(role)
+        known = before.targets if before else {}
+        return {
+            path: file
+            for path, file in self.new_files(role).items()
+            if path not in known or known[path].hashes != file.hashes
+        }
 
     def file(self, path: str) -> Path:
         """Where the content of a target lies in the folder."""
@@ -186,7 +196,13 @@ def write(
     return Proposal.read(folder)
 
 
-def _read_note(folder: Path) -> Note:
+def read_note(folder: Path) -> Note:
+    """The label of a proposal, before anything is held to it.
+
+    Raises:
+        NotStored: it is not a proposal.
+        Tampered: its label cannot be read.
+    """
     try:
         return Note.from_bytes(read_bounded(folder / NOTE_FILE))
     except NotStored as error:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tuf.api.metadata import Metadata, Root, Targets
 
 from signing.errors import Tampered
-from signing.metadata import parsed, verified_roots, verify
+from signing.metadata import verified, verified_roots
 from signing.roles import ROOT, TARGETS
 from signing.update_repository import Repository
 
@@ -28,11 +28,13 @@ class Base:
         """What the repository says now of ``roles``."""
         numbered = enumerate(repository.root_files, start=1)
         files = {f"{number}.root.json": data for number, data in numbered}
-        for role in (TARGETS, *roles):
-            data = repository.role_file(role) if role != ROOT else None
-            if data is not None:
-                files[f"{role}.json"] = data
-        return cls.verified(files)
+        known: dict[str, Metadata[Targets]] = {}
+        for role in dict.fromkeys((TARGETS, *roles)):
+            metadata = repository.role(role) if role != ROOT else None
+            if metadata is not None:
+                files[f"{role}.json"] = repository.role_file(role)
+                known[role] = metadata
+        return cls(files, repository.roots, known)
 
     @classmethod
     def verified(cls, files: Mapping[str, bytes]) -> "Base":
@@ -46,10 +48,21 @@ class Base:
         names = [name.removesuffix(".json") for name in files if not name.endswith(".root.json")]
         base = cls(files, roots, roles)
         for role in sorted(names, key=lambda name: name != TARGETS):
-            metadata = parsed(files[f"{role}.json"], Targets, f"the base's {role}")
-            verify(base.root if role == TARGETS else base.targets, role, metadata)
-            roles[role] = metadata
+            delegator = base.root if role == TARGETS else base.targets
+            what = f"the base's {role}"
+            roles[role] = verified(files[f"{role}.json"], Targets, what, delegator, role)
         return base
+
+    def lend_to(self, repository: Repository) -> None:
+        """Spare ``repository`` the reading of all delegations, if they are those verified here."""
+        roots = tuple(_numbered_roots(self.files))
+        version = repository.version(TARGETS)
+        if (
+            roots == repository.root_files
+            and self.version(TARGETS) == version > 0
+            and repository.role_file(TARGETS) == self.files[f"{TARGETS}.json"]
+        ):
+            repository.trust(TARGETS, self.roles[TARGETS])
 
     @property
     def root(self) -> Root:

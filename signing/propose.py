@@ -4,17 +4,14 @@ Each reads the repository as it is now, builds the next version of the roles it 
 the folder in which the ceremony goes on. Nothing in the repository changes.
 """
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from tuf.api.metadata import Key, Metadata, Root, Targets
+from tuf.api.metadata import Key, Root, TargetFile, Targets
 
-from manifests.errors import UpdateError
+from manifests.documents import validated
 from manifests.release import Release, ReleaseManifest
 from manifests.target_paths import (
     MANIFEST_NAME,
@@ -24,25 +21,40 @@ from manifests.target_paths import (
     manifest_path,
     role_of,
 )
+from manifests.withdrawal import Withdrawal, withdrawal_of, withdrawn_file
+from signing.build_policy import NOTHING, BuildPolicy, set_policy
 from signing.contents import check_release
-from signing.delegations import delegate, delegate_product, new_root
-from signing.errors import AlreadyThere, NotStored, UnfitRole
-from signing.kinds import LANE_KINDS, PRODUCT, REPOSITORY, meaning
-from signing.proposal import Note, Proposal, Step, write
+from signing.delegations import delegate, delegate_product, new_root, reassign
+from signing.draft import Draft as Draft
+from signing.draft import write_draft
+from signing.errors import AlreadyThere, NotStored, UnfitRole, UnknownRole
+from signing.kinds import (
+    BUILDS,
+    LANE_KINDS,
+    PEOPLE,
+    PRODUCT,
+    RENEWAL,
+    REPOSITORY,
+    WITHDRAWAL,
+)
+from signing.metadata import payload
+from signing.proposal import Proposal
 from signing.proposal_base import Base
-from signing.published import require_new_version, require_product
-from signing.roles import BREAKGLASS, HOTFIXES, ROOT, RULES, TARGETS, Rule, life_of, products
-from signing.store import Content
-from signing.update_repository import Repository, next_targets, target_file
-
-
-@dataclass(frozen=True)
-class Draft:
-    """Where a proposal is written, who proposes it, and when."""
-
-    folder: Path
-    by: str
-    now: datetime
+from signing.published import releases, require_new_version, require_product
+from signing.roles import (
+    BREAKGLASS,
+    HOTFIXES,
+    ROLLOUTS,
+    ROOT,
+    RULES,
+    TARGETS,
+    Rule,
+    life_of,
+    products,
+    row_of,
+    signatories,
+)
+from signing.update_repository import Repository, copied, next_targets, target_file
 
 
 @dataclass(frozen=True)
@@ -68,7 +80,7 @@ def repository(founders: Founders, draft: Draft, table: Mapping[str, Rule] = RUL
     for role, keys in ((HOTFIXES, founders.hotfixes), (BREAKGLASS, founders.breakglass)):
         if keys:
             delegate(targets, role, keys, table[role])
-    return _write(draft, REPOSITORY, Base.verified({}), {ROOT: root, TARGETS: targets})
+    return write_draft(draft, REPOSITORY, Base.verified({}), {ROOT: root, TARGETS: targets})
 
 
 def product(
@@ -78,8 +90,14 @@ def product(
     online: Key,
     draft: Draft,
     table: Mapping[str, Rule] = RULES,
+    vendor: str = "",
+    policy: BuildPolicy = NOTHING,
 ) -> Proposal:
     """Propose a product: ``people`` say what may run of it, ``online`` says when.
+
+    Args:
+        vendor: the third party whose people are among ``people``, if it is theirs.
+        policy: what its releases must carry.
 
     Raises:
         AlreadyThere: there is such a product.
@@ -91,8 +109,21 @@ def product(
     before = repository.targets
     expires = draft.now + life_of(repository.root, TARGETS)
     targets = next_targets(before, before.version + 1, expires)
-    delegate_product(targets, name, people, online, table)
-    return _write(draft, PRODUCT, Base.of(repository), {TARGETS: targets})
+    delegate_product(targets, name, people, online, table, vendor, policy)
+    return write_draft(draft, PRODUCT, Base.of(repository), {TARGETS: targets})
+
+
+def builds(repository: Repository, product: str, policy: BuildPolicy, draft: Draft) -> Proposal:
+    """Propose what a product's releases must carry from now on.
+
+    Raises:
+        UnknownRole: there is no such product.
+        Tampered: it asks for just that already.
+    """
+    require_product(repository, product)
+    targets = _next_targets(repository, TARGETS, draft)
+    set_policy(targets, product, policy)
+    return write_draft(draft, BUILDS, Base.of(repository), {TARGETS: targets})
 
 
 def release(repository: Repository, built: Path, lane: Lane, draft: Draft) -> Proposal:
@@ -103,21 +134,131 @@ def release(repository: Repository, built: Path, lane: Lane, draft: Draft) -> Pr
         AlreadyThere: the version is published.
         ManifestError: the manifest does not fit the lane.
         Tampered: an artifact is not what the manifest says.
+        UnfitEvidence: its provenance or SBOM is not what the officers ask for.
     """
     ready = _built_release(built, lane)
     manifest = ready.manifest
     require_product(repository, manifest.product)
     require_new_version(repository, manifest.product, manifest.version)
     check_release(built, ready)
-    names = [MANIFEST_NAME, *(artifact.name for artifact in manifest.artifacts)]
-    files = {str(ready.path.sibling(name)): built / name for name in names}
+    files = {str(ready.path.sibling(name)): built / name for name in manifest.file_names}
     role = role_of(ready.path)
     expires = draft.now + life_of(repository.targets, role)
     before = repository.role(role)
     listed = [target_file(path, content) for path, content in files.items()]
     version = repository.version(role) + 1
     targets = next_targets(before.signed if before else None, version, expires, listed)
-    return _write(draft, LANE_KINDS[lane], Base.of(repository, role), {role: targets}, files)
+    return write_draft(draft, LANE_KINDS[lane], Base.of(repository, role), {role: targets}, files)
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Who holds a role from now on, and how many of them must sign."""
+
+    role: str
+    keys: Sequence[Key]
+    threshold: int
+
+
+def people(repository: Repository, assignments: Sequence[Assignment], draft: Draft) -> Proposal:
+    """Propose other people for roles that exist.
+
+    What the old people have signed and the new ones have not is signed anew in the same proposal,
+    so that no client ever finds it signed by strangers: targets where the officers change (by the
+    old ones and the new ones), a product where its engineers change.
+
+    Raises:
+        UnknownRole: the repository has no such role.
+        UnfitRole: a role that its people could never sign, or one side alone.
+    """
+    top = [each for each in assignments if each.role in repository.root.roles]
+    below = [each for each in assignments if each not in top]
+    roles: dict[str, Root | Targets] = {}
+    if below or any(each.role == TARGETS for each in top):
+        roles[TARGETS] = _next_targets(repository, TARGETS, draft)
+    if top:
+        roles[ROOT] = _next_root(repository, draft)
+    for each in assignments:
+        delegator = roles[ROOT if each in top else TARGETS]
+        reassign(delegator, each.role, each.keys, each.threshold)
+        by_people = row_of(each.role) != ROLLOUTS  # the server signs its own by itself
+        if each in below and by_people and not _still_holds(repository, delegator, each.role):
+            roles[each.role] = _next_targets(repository, each.role, draft)
+    return write_draft(draft, PEOPLE, Base.of(repository, *roles), roles)
+
+
+def _still_holds(repository: Repository, delegator: Root | Targets, role: str) -> bool:
+    """Whether a role's current version is signed well enough for a new delegator."""
+    metadata, wanted = repository.role(role), signatories(delegator, role)
+    if metadata is None:
+        return True
+    signed = wanted.who_signed(payload(metadata.signed), metadata.signatures)
+    return len(signed) >= wanted.threshold
+
+
+def renewal(repository: Repository, role: str, draft: Draft) -> Proposal:
+    """Propose the same once more, so that it does not expire.
+
+    Raises:
+        UnknownRole: there is no such role, or nothing was ever signed for it.
+    """
+    if role == ROOT:
+        return write_draft(
+            draft, RENEWAL, Base.of(repository), {ROOT: _next_root(repository, draft)}
+        )
+    after = _next_targets(repository, role, draft)
+    return write_draft(draft, RENEWAL, Base.of(repository, role), {role: after})
+
+
+def _next_targets(repository: Repository, role: str, draft: Draft) -> Targets:
+    """The next version of a role that says what the current one says."""
+    before = repository.role(role)
+    if before is None:
+        raise UnknownRole(f"nothing was ever signed for {role}, so nothing of it expires")
+    life = life_of(repository.delegator(role), role)
+    return next_targets(before.signed, before.signed.version + 1, draft.now + life)
+
+
+def _next_root(repository: Repository, draft: Draft) -> Root:
+    root = copied(repository.root)
+    root.version, root.expires = root.version + 1, draft.now + life_of(repository.root, ROOT)
+    return root
+
+
+def withdrawal(
+    repository: Repository, product: str, version: str, reason: str, draft: Draft
+) -> Proposal:
+    """Propose that a published release runs nowhere else.
+
+    Raises:
+        UnknownRole: no such product.
+        NotStored: no such release.
+        AlreadyThere: it is withdrawn already.
+        ManifestError: the reason is empty or too long.
+    """
+    path, listed = _published(repository, product, version)
+    if withdrawal_of(listed) is not None:
+        raise AlreadyThere(f"{path} is withdrawn already")
+    said = validated(Withdrawal, {"reason": reason, "at": draft.now}, strict=True)
+    role = role_of(path)
+    expires = draft.now + life_of(repository.targets, role)
+    before = repository.role(role)
+    after = next_targets(
+        before.signed if before else None,
+        repository.version(role) + 1,
+        expires,
+        [withdrawn_file(listed, said)],
+    )
+    return write_draft(draft, WITHDRAWAL, Base.of(repository, role), {role: after})
+
+
+def _published(
+    repository: Repository, product: str, version: str
+) -> tuple[ReleasePath, TargetFile]:
+    for path, listed in releases(repository, product):
+        if path.version == version:
+            return path, listed
+    raise NotStored(f"{product} {version} is not published", hint=f"hsp release list {product}")
 
 
 def _built_release(built: Path, lane: Lane) -> Release:
@@ -142,26 +283,3 @@ def _check_product_name(name: str) -> None:
             f"{name!r} cannot be the name of a product",
             hint="lower case letters, digits, - and _, and not the name of a fixed role",
         ) from error
-
-
-def _write(
-    draft: Draft,
-    kind: str,
-    base: Base,
-    roles: Mapping[str, Root | Targets],
-    files: Mapping[str, Content] | None = None,
-) -> Proposal:
-    """Write the folder, and read it back as strictly as a signer will."""
-    steps = tuple(
-        Step(role=role, version=signed.version, based_on=base.version(role))
-        for role, signed in roles.items()
-    )
-    note = Note(kind=kind, steps=steps, proposed_by=draft.by, proposed_at=draft.now)
-    metadata = {role: Metadata[Any](signed) for role, signed in roles.items()}
-    proposal = write(draft.folder, note, base, metadata, files or {})
-    try:
-        meaning(proposal)
-    except UpdateError:
-        shutil.rmtree(draft.folder)
-        raise
-    return proposal

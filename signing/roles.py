@@ -13,7 +13,6 @@ from datetime import timedelta
 from typing import Any
 
 from securesystemslib.exceptions import UnverifiedSignatureError
-from securesystemslib.formats import encode_canonical
 from securesystemslib.signer import Signature, SSlibKey
 from tuf.api.metadata import (
     DelegatedRole,
@@ -25,10 +24,12 @@ from tuf.api.metadata import (
 )
 
 from manifests.target_paths import Lane
+from signing.canonical import canonical
 from signing.errors import Tampered, UnfitRole, UnknownRole
 
 PERSON_FIELD = "x-hsp-person"
 LIFE_FIELD = "x-hsp-life-seconds"
+VENDOR_FIELD = "x-hsp-vendor"
 SERVER = "server"
 """The person whose keys are online."""
 
@@ -121,11 +122,6 @@ def key_of_person(key: SSlibKey, person: str) -> SSlibKey:
     return SSlibKey.from_dict(keyid_of(plain), plain)
 
 
-def canonical(plain: dict[str, Any]) -> bytes:
-    """OLPC canonical JSON, the bytes that TUF signs."""
-    return str(encode_canonical(plain)).encode("utf-8")
-
-
 def keyid_of(plain: dict[str, Any]) -> str:
     """The keyid of a key object: the sha256 of its canonical JSON, as strict clients want it."""
     return hashlib.sha256(canonical(plain)).hexdigest()
@@ -194,6 +190,20 @@ def life_of(delegator: Root | Targets, role: str) -> timedelta:
     """How long a version of ``role`` lives, as the officers signed it."""
     seconds = role_in(delegator, role).unrecognized_fields.get(LIFE_FIELD)
     return timedelta(seconds=seconds) if isinstance(seconds, int) else RULES[row_of(role)].life
+
+
+def vendor_in(person: str) -> str:
+    """The vendor that a person signs for; empty for our own people.
+
+    A vendor's people are named after it, ``acme.lena``; nobody else has a dot in their name.
+    """
+    vendor, dot, _ = person.partition(".")
+    return vendor if dot else ""
+
+
+def vendor_of(targets: Targets, role: str) -> str:
+    """The vendor whose product a role is; empty for a product of ours."""
+    return str(role_in(targets, role).unrecognized_fields.get(VENDOR_FIELD, ""))
 
 
 def products(targets: Targets) -> list[str]:

@@ -6,16 +6,19 @@ renewable. With ``roles`` and ``delegations`` the only place where metadata obje
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 
 from signing.errors import NotStored, Tampered
-from signing.metadata import TIMESTAMP_KEY, S, metadata_key, parsed, verified_roots, verify
-from signing.roles import ROOT, SNAPSHOT, TARGETS, TIMESTAMP
+from signing.metadata import TIMESTAMP_KEY, S, metadata_key, verified, verified_roots
+from signing.roles import ROOT, SNAPSHOT, TARGETS, TIMESTAMP, signatories
 from signing.store import Content, Store, pieces
+
+MOST_VERSIONS = 2**30
+"""No honest repository comes so far: at one version each second that takes 34 years."""
 
 
 @dataclass
@@ -25,6 +28,8 @@ class Repository:
     Attributes:
         timestamp: None in a repository whose creation was interrupted.
         timestamp_tag: for the compare-and-swap that commits the next one.
+        superseded: which of timestamp and snapshot are still signed as the root before wanted it.
+            No client takes them any more.
     """
 
     store: Store
@@ -33,6 +38,7 @@ class Repository:
     timestamp: Metadata[Timestamp] | None
     timestamp_tag: str | None
     snapshot: Metadata[Snapshot] | None
+    superseded: frozenset[str] = frozenset()
     _roles: dict[str, Metadata[Targets]] = field(default_factory=dict)
 
     @classmethod
@@ -47,16 +53,21 @@ class Repository:
         if not files:
             raise NotStored("there is no repository here yet", hint="hsp init makes one")
         roots = verified_roots(files)
-        root = roots[-1].signed
         try:
             data, tag = store.read_tagged(TIMESTAMP_KEY)
         except NotStored:
             return cls(store, files, roots, None, None, None)
-        timestamp = parsed(data, Timestamp, TIMESTAMP)
-        verify(root, TIMESTAMP, timestamp)
-        snapshot = _listed(store, SNAPSHOT, timestamp.signed.snapshot_meta.version, Snapshot)
-        verify(root, SNAPSHOT, snapshot)
-        return cls(store, files, roots, timestamp, tag, snapshot)
+        newest = [root.signed for root in roots[-2:]]
+        timestamp, by = _by_newest(
+            newest, TIMESTAMP, lambda root: verified(data, Timestamp, TIMESTAMP, root, TIMESTAMP)
+        )
+        number = timestamp.signed.snapshot_meta.version
+        snapshot, its = _by_newest(
+            newest, SNAPSHOT, lambda root: _listed(store, root, SNAPSHOT, number, Snapshot)
+        )
+        signers = ((TIMESTAMP, by), (SNAPSHOT, its))
+        superseded = frozenset(role for role, root in signers if root is not newest[-1])
+        return cls(store, files, roots, timestamp, tag, snapshot, superseded)
 
     @property
     def root(self) -> Root:
@@ -82,10 +93,26 @@ class Repository:
         listed = self.snapshot.signed.meta.get(f"{role}.json") if self.snapshot else None
         return listed.version if listed else 0
 
-    def role_file(self, role: str) -> bytes | None:
-        """The bytes of a targets role's current version, None if nothing was ever signed for it."""
-        version = self.version(role)
-        return _listed_file(self.store, role, version) if version else None
+    def next_version(self, role: str) -> int:
+        """The version that the next timestamp or snapshot has.
+
+        A thief of the server's keys may have pushed it to the end of all numbers. Once other keys
+        have taken over, nobody remembers that, and it goes on from where it was before.
+        """
+        current = self.timestamp if role == TIMESTAMP else self.snapshot
+        version = current.signed.version if current else 0
+        if role in self.superseded and version > MOST_VERSIONS:
+            version = 0 if role == TIMESTAMP else self._newest_stored(role)
+        return version + 1
+
+    def _newest_stored(self, role: str) -> int:
+        names = (key.rpartition("/")[2].split(".") for key in self.store.keys("metadata/"))
+        found = (int(name[0]) for name in names if name[1:] == [role, "json"])
+        return max((number for number in found if number <= MOST_VERSIONS), default=0)
+
+    def role_file(self, role: str) -> bytes:
+        """The bytes of a targets role's current version, which there is."""
+        return _listed_file(self.store, role, self.version(role))
 
     def role(self, role: str) -> Metadata[Targets] | None:
         """A targets role's current version, verified; None if nothing was ever signed for it.
@@ -97,14 +124,35 @@ class Repository:
             version = self.version(role)
             if not version:
                 return None
-            metadata = _listed(self.store, role, version, Targets)
-            verify(self.delegator(role), role, metadata)
-            self._roles[role] = metadata
+            self._roles[role] = _listed(self.store, self.delegator(role), role, version, Targets)
         return self._roles[role]
+
+    def trust(self, role: str, metadata: Metadata[Targets]) -> None:
+        """Take a role's current version from somebody who has verified the same bytes."""
+        self._roles[role] = metadata
 
     def delegator(self, role: str) -> Root | Targets:
         """Who says who may sign ``role``."""
         return self.root if role in (ROOT, TARGETS, SNAPSHOT, TIMESTAMP) else self.targets
+
+
+def _by_newest(
+    roots: Sequence[Root], role: str, read: Callable[[Root], Metadata[S]]
+) -> tuple[Metadata[S], Root]:
+    """Read metadata as the newest root wants it signed, or else as the one before did.
+
+    A root that gives the server's roles to other keys is there a moment before they have signed.
+
+    Raises:
+        Tampered: neither holds.
+    """
+    before, newest = roots[0], roots[-1]
+    try:
+        return read(newest), newest
+    except Tampered:
+        if signatories(before, role).keys == signatories(newest, role).keys:
+            raise
+        return read(before), before
 
 
 def _listed_file(store: Store, role: str, version: int) -> bytes:
@@ -114,13 +162,16 @@ def _listed_file(store: Store, role: str, version: int) -> bytes:
         raise Tampered(f"{role} {version} is listed, and is not in the repository") from error
 
 
-def _listed(store: Store, role: str, version: int, kind: type[S]) -> Metadata[S]:
+def _listed(
+    store: Store, delegator: Root | Targets, role: str, version: int, kind: type[S]
+) -> Metadata[S]:
     """A version that something signed points at.
 
     Raises:
-        Tampered: it is missing, or is another version.
+        Tampered: it is missing, is another version, or not signed by whom it should be.
     """
-    metadata = parsed(_listed_file(store, role, version), kind, f"{role} {version}")
+    data = _listed_file(store, role, version)
+    metadata = verified(data, kind, f"{role} {version}", delegator, role)
     if metadata.signed.version != version:
         raise Tampered(f"{role} {version} says that it is version {metadata.signed.version}")
     return metadata
@@ -167,9 +218,8 @@ def next_snapshot(
     return Snapshot(version=version, expires=expires, meta=meta)
 
 
-def next_timestamp(before: Timestamp | None, expires: datetime, snapshot_version: int) -> Timestamp:
+def next_timestamp(version: int, expires: datetime, snapshot_version: int) -> Timestamp:
     """A timestamp that points at one snapshot."""
-    version = before.version + 1 if before else 1
     return Timestamp(version=version, expires=expires, snapshot_meta=MetaFile(snapshot_version))
 
 

@@ -32,10 +32,12 @@ class SitePage:
     summary="The fleet in a few figures",
     responses={**examples.answer(examples.OVERVIEW, "The figures."), **errors(401, 503)},
 )
-def overview(server: ServerDep, _: PersonDep, online_since: OnlineSinceDep) -> Overview:
+def overview(
+    server: ServerDep, _: PersonDep, online_since: OnlineSinceDep, now: NowDep
+) -> Overview:
     """Sites, receipts, tickets by tier, and failures without a ticket, which should be 0."""
     with server.database.reading() as session:
-        return site_records.overview(session, online_since)
+        return site_records.overview(session, online_since, now)
 
 
 @router.get(

@@ -5,8 +5,10 @@ download and notices when the file is another one. Their names contain their has
 change; a 404 may become a file at any moment and is never to be cached.
 """
 
+import gzip
 import hashlib
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -28,6 +30,9 @@ ASK_AGAIN = "no-cache"
 BINARY = "application/octet-stream"
 
 MAX_NAME_CHARACTERS = 255
+
+WORTH_COMPRESSING_BYTES = 1024
+LEVEL = 6
 
 _TIMESTAMP = "timestamp.json"
 
@@ -51,6 +56,10 @@ def metadata(name: str, request: Request, server: ServerDep) -> Response:
     headers = {"ETag": tag, "Cache-Control": cache}
     if _lists(request.headers.get("if-none-match"), tag):
         return Response(status_code=304, headers=headers)
+    if len(content) > WORTH_COMPRESSING_BYTES and _takes_gzip(request):
+        content = gzip.compress(content, LEVEL, mtime=0)
+        headers |= {"Content-Encoding": "gzip", "ETag": f"W/{tag}"}
+    headers["Vary"] = "Accept-Encoding"
     return Response(content, media_type="application/json", headers=headers)
 
 
@@ -75,6 +84,13 @@ def target(name: str, request: Request, server: ServerDep) -> Response:
         raise OtherFile(f"{name} is not the file that {wanted[:80]} stands for")
     headers = {"ETag": tag, "Cache-Control": FOR_EVER}
     return FileResponse(path, headers=headers, media_type=BINARY, stat_result=found)
+
+
+def _takes_gzip(request: Request) -> bool:
+    accepted = request.headers.get("accept-encoding", "").replace(" ", "").lower().split(",")
+    return any(each == "gzip" or each.startswith("gzip;q=") for each in accepted) and not any(
+        re.fullmatch(r"gzip;q=0(\.0*)?", each) for each in accepted
+    )
 
 
 def _store(server: Server) -> DirectoryStore:

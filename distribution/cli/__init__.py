@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from distribution.cli import media, operations, repository
+from distribution.cli import media, operations, products, repository, trust
 from distribution.settings import DEFAULT_HOME, Settings
 from manifests.terminal import Program
 
@@ -32,5 +32,7 @@ def main(context: click.Context, home: Path) -> None:
 
 
 repository.register(main)
+products.register(main)
 operations.register(main)
 media.register(main)
+trust.register(main)

@@ -6,8 +6,16 @@ from pathlib import Path
 
 import click
 
-from distribution import calendar_access, calendar_export, catalogue, freeze_records, freezes, plans
-from distribution.calendar_import import read_freezes
+from distribution import (
+    calendar_access,
+    calendar_export,
+    catalogue,
+    freeze_records,
+    freezes,
+    plans,
+    policy_toml,
+)
+from distribution.calendar_import import read_freezes, read_policy
 from distribution.cli import show
 from distribution.cli.files import read_file, write_file
 from distribution.database import Database
@@ -183,6 +191,18 @@ def export(settings: Settings, client: str, out: Path | None) -> None:
         write_file(out, content)
     else:
         click.echo(content.decode(), nl=False)
+
+
+@calendar.command("site-toml")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--zone", default="", help="Of events that name none, such as whole days.")
+@click.option("--cutoff", type=int, default=0, help="Nothing starts in the last so many seconds.")
+def site_toml(file: Path, zone: str, cutoff: int) -> None:
+    """The events of FILE, an iCalendar file, as windows for an administrator's site.toml."""
+    if zone:
+        _check_zone(zone)
+    policy = read_policy(read_file(file, "calendar"), zone, cutoff, utc_now())
+    click.echo(policy_toml.written(policy), nl=False)
 
 
 @calendar.command()

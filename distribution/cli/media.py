@@ -7,6 +7,7 @@ import click
 
 from distribution.cli import show
 from distribution.errors import Invalid
+from distribution.media import STICK_LIFE
 from distribution.media import export_media as write_media
 from distribution.media_import import import_media as take_media
 from distribution.server import Server, utc_now
@@ -27,7 +28,7 @@ def register(program: click.Group) -> None:
 @click.option(
     "--days",
     type=click.IntRange(1, 90),
-    default=14,
+    default=STICK_LIFE.days,
     show_default=True,
     help="The time in which the site must have installed from it.",
 )

@@ -8,7 +8,18 @@ import threading
 import click
 import uvicorn
 
-from distribution.cli import brakes, calendars, desk, planning, repairs, rollouts, simulation, sites
+from distribution.cli import (
+    brakes,
+    calendars,
+    components,
+    desk,
+    planning,
+    repairs,
+    reviews,
+    rollouts,
+    simulation,
+    sites,
+)
 from distribution.errors import Misconfigured
 from distribution.loop import Scheduler
 from distribution.server import Server
@@ -29,6 +40,8 @@ def register(program: click.Group) -> None:
     calendars.register(program)
     planning.register(program)
     simulation.register(program)
+    components.register(program)
+    reviews.register(program)
 
 
 @click.command()

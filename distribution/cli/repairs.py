@@ -33,3 +33,8 @@ def plan_serial(settings: Settings, product: str, by: str) -> None:
         f"the database had serial {done.had} and {done.published} was published; "
         f"serial {done.writes} is published now"
     )
+    click.echo(
+        "not in a plan, and so not taken over: brakes, freezes and yeses of single clients and "
+        "sites since the backup, and the limits of a rollout that was unknown here. Look at 'hsp "
+        "brake list' and 'hsp freeze list', and say again what is missing"
+    )

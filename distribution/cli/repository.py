@@ -10,16 +10,19 @@ from typing import Any
 
 import click
 
-from distribution import artifacts, catalogue, deltas, home, publish
+from distribution import artifacts, catalogue, deltas, home, publish, withdrawals
 from distribution.bucket import open_store
+from distribution.cli.drafts import draft_option, new_draft, out_option
+from distribution.database import Database
 from distribution.published_schemas import SCHEMAS
+from distribution.reviewed_publish import reviewed
 from distribution.schedules import load_schedule
-from distribution.server import PASSPHRASE_VARIABLE, Server, online_passphrase
+from distribution.server import PASSPHRASE_VARIABLE, Server, open_online_keys
 from distribution.settings import Settings
 from distribution.store_errors import in_server_words
-from manifests.target_paths import Lane
+from manifests.target_paths import PROVENANCE_NAME, SBOM_NAME, Lane
 from signing import propose
-from signing.cli import show_proposal, this_user, utc_now
+from signing.cli import show_proposal, utc_now
 from signing.delegations import fit
 from signing.roles import BREAKGLASS, HOTFIXES, ROOT, TARGETS, rules
 from signing.signers import read_public
@@ -31,16 +34,15 @@ _UNITS = {"d": 86_400, "h": 3_600, "min": 60, "s": 1}
 _file = click.Path(path_type=Path, dir_okay=False)
 _folder = click.Path(path_type=Path, file_okay=False)
 _keys: dict[str, Any] = {"type": _file, "multiple": True}
-_by = click.option("--by", default="", help="Who proposes it; by default, this machine's user.")
 
 
 def register(program: click.Group) -> None:
     """Add this module's commands to ``hsp``."""
-    for command in (init, product, release, publish_command, schema):
+    for command in (init, release, publish_command, schema):
         program.add_command(command)
 
 
-# --- the repository and its products
+# --- the repository
 
 
 @click.command()
@@ -54,7 +56,7 @@ def register(program: click.Group) -> None:
 @click.option("--threshold", "thresholds", multiple=True, metavar="ROLE=N")
 @click.option("--life", "lives", multiple=True, metavar="ROLE=TIME", help="Such as timestamp=2h.")
 @click.option("--set", "chosen", multiple=True, metavar="NAME=VALUE", help="A line of hsp.toml.")
-@_by
+@draft_option
 @click.pass_obj
 def init(
     settings: Settings,
@@ -78,41 +80,9 @@ def init(
     home.make_home(settings, os.environ.get(PASSPHRASE_VARIABLE, ""), lines)
     online = home.online_public_keys(settings)
     founders = propose.Founders(people, online["snapshot"], online["timestamp"], on_call, alone)
-    draft = _draft(settings, None, "repository", by)
+    draft = new_draft(settings, None, "repository", by)
     click.echo(f"{settings.home} is the server's home; its online keys can say when, never what.\n")
     show_proposal(propose.repository(founders, draft, table))
-
-
-@click.group()
-def product() -> None:
-    """The products that this repository distributes."""
-
-
-@product.command(name="add")
-@click.argument("name")
-@click.option("--author", "authors", required=True, help="The author's .pub.", **_keys)
-@click.option("--approver", "approvers", required=True, help="The approver's .pub.", **_keys)
-@click.option("--out", type=_folder, help="The new folder for the proposal (default: in the home).")
-@click.option("--threshold", type=click.IntRange(1, 10), help="How many people must sign.")
-@_by
-@click.pass_obj
-def add(
-    settings: Settings,
-    name: str,
-    authors: tuple[Path, ...],
-    approvers: tuple[Path, ...],
-    out: Path | None,
-    threshold: int | None,
-    by: str,
-) -> None:
-    """Propose the product NAME; the officers sign it."""
-    people = [read_public(file) for file in (*authors, *approvers)]
-    online = home.online_public_keys(settings)["rollouts"]
-    table = rules({"product": threshold} if threshold else None)
-    with in_server_words():
-        repository = Repository.read(open_store(settings))
-        draft = _draft(settings, out, f"product-{name}", by)
-        show_proposal(propose.product(repository, name, people, online, draft, table))
 
 
 # --- releases
@@ -130,13 +100,24 @@ def release() -> None:
 @click.option("--out", type=_folder, required=True, help="The new folder for the release.")
 @click.option("--platform", default="any", help="The platform that the artifact is for.")
 @click.option("--issued-at", metavar="TIME", help="ISO 8601 with zone; by default, now.")
+@click.option("--provenance", type=_file, help="The builder's in-toto statement about it.")
+@click.option("--sbom", type=_file, help="Its components, as CycloneDX JSON.")
 def build(
-    source: Path, description: Path, pace: str, out: Path, platform: str, issued_at: str | None
+    source: Path,
+    description: Path,
+    pace: str,
+    out: Path,
+    platform: str,
+    issued_at: str | None,
+    provenance: Path | None,
+    sbom: Path | None,
 ) -> None:
     """Make a release of SOURCE: a folder, a wheel, a zip, a tar or a .deb."""
     moment = _moment(issued_at) if issued_at else utc_now()
     schedule = load_schedule(pace)
-    built = artifacts.build(source, description, schedule, out, moment, platform)
+    given = {PROVENANCE_NAME: provenance, SBOM_NAME: sbom}
+    attachments = {name: file for name, file in given.items() if file}
+    built = artifacts.build(source, description, schedule, out, moment, platform, attachments)
     artifact = built.manifest.artifacts[0]
     click.echo(f"built {built.manifest.product} {built.manifest.version} into {out}")
     click.echo(
@@ -144,16 +125,18 @@ def build(
         f"{built.artifact.stat().st_size:,} bytes compressed"
     )
     click.echo(f"  its contents have the sha256 {artifact.tar_sha256}")
+    for each in built.manifest.attachments:
+        click.echo(f"  with {each.name}: {each.size_bytes:,} bytes")
     click.echo(f"Next: hsp release propose {out} --out PROPOSAL")
 
 
 @release.command(name="propose")
 @click.argument("release_dir", type=_folder)
-@click.option("--out", type=_folder, help="The new folder for the proposal (default: in the home).")
+@out_option
 @click.option(
     "--lane", type=click.Choice([lane.value for lane in Lane]), default=Lane.RELEASES.value
 )
-@_by
+@draft_option
 @click.pass_obj
 def propose_release(
     settings: Settings, release_dir: Path, out: Path | None, lane: str, by: str
@@ -161,8 +144,29 @@ def propose_release(
     """Propose what `hsp release build` wrote into RELEASE_DIR."""
     with in_server_words():
         repository = Repository.read(open_store(settings))
-        draft = _draft(settings, out, f"{lane}-{release_dir.resolve().name}", by)
+        draft = new_draft(settings, out, f"{lane}-{release_dir.resolve().name}", by)
         show_proposal(propose.release(repository, release_dir, Lane(lane), draft))
+
+
+@release.command()
+@click.argument("product")
+@click.argument("version")
+@click.option("--reason", required=True, help="Why; every site and the first line will read it.")
+@out_option
+@draft_option
+@click.pass_obj
+def withdraw(
+    settings: Settings, product: str, version: str, reason: str, out: Path | None, by: str
+) -> None:
+    """Propose that VERSION of PRODUCT is installed nowhere any more, and list who runs it."""
+    with in_server_words():
+        repository = Repository.read(open_store(settings))
+        draft = new_draft(settings, out, f"withdraw-{product}-{version}", by)
+        show_proposal(propose.withdrawal(repository, product, version, reason, draft))
+    running = withdrawals.sites_running(Database.open(settings), product, version)
+    click.echo(f"\n{counted(running, 'site')} run it now{':' if running else ''}")
+    for site in running:
+        click.echo(f"  {site}")
 
 
 @release.command(name="list")
@@ -176,6 +180,7 @@ def list_releases(settings: Settings, product: str | None) -> None:
         click.echo(
             f"{manifest.product:20} {manifest.version:16} {manifest.severity:10} "
             f"{manifest.issued_at:%Y-%m-%d %H:%M} {each.path}"
+            + (f"  WITHDRAWN: {each.withdrawn}" if each.withdrawn else "")
         )
     if not found:
         click.echo("nothing has been published yet")
@@ -206,15 +211,16 @@ def delta(settings: Settings, product: str, from_version: str, to_version: str) 
 @click.pass_obj
 def publish_command(settings: Settings, proposal: Path, replace_unfinished: bool) -> None:
     """Check PROPOSAL and make it visible. After a crash, the same command finishes it."""
-    online = publish.load_online_keys(settings.online_keys_folder, online_passphrase(settings))
-    done = publish.publish(
-        open_store(settings), proposal, online, utc_now(), replace_unfinished=replace_unfinished
-    )
+    online, store, now = open_online_keys(settings), open_store(settings), utc_now()
+    with reviewed(settings, store, proposal, now):
+        done = publish.publish(store, proposal, online, now, replace_unfinished=replace_unfinished)
     what = ", ".join(done.releases) or f"{done.role} {done.version}"
     if done.already:
         click.echo(f"{what} is published already; nothing was done")
         return
     click.echo(f"published {what} ({done.role} {done.version})")
+    if done.role == BREAKGLASS:
+        click.echo("Somebody else reviews it within two working days: hsp review list")
     if done.releases:
         click.echo("Nothing is installed until its rollout starts: hsp rollout start")
 
@@ -227,11 +233,6 @@ def schema(name: str) -> None:
 
 
 # --- what is written on the command line
-
-
-def _draft(settings: Settings, out: Path | None, name: str, by: str) -> propose.Draft:
-    folder = out or settings.home / home.PROPOSALS / name
-    return propose.Draft(folder, by or this_user(), utc_now())
 
 
 def _moment(text: str) -> datetime:

@@ -9,6 +9,7 @@ from distribution import approvals, catalogue, plans, progress, rollouts
 from distribution.cli import show
 from distribution.database import Database
 from distribution.errors import UnknownRelease
+from distribution.notices import Notice
 from distribution.progress import RolloutProgress, WaveProgress
 from distribution.rollouts import Word
 from distribution.schedules import load_schedule
@@ -149,18 +150,20 @@ def status(settings: Settings, product: str | None, version: str | None) -> None
             rows = rollouts.all_rollouts(session, product)
         found = [progress.progress_of(session, row, online_since, now) for row in rows]
     for one in found:
-        _show(one)
+        _show(one, settings.poll_seconds)
     if not found:
         click.echo("no rollout was started yet")
 
 
-def _show(one: RolloutProgress) -> None:
+def _show(one: RolloutProgress, poll_seconds: int) -> None:
     click.echo(
         f"{one.product} {one.version} ({one.lane}): {one.state} since "
         f"{show.moment(one.changed_at)}, {show.plain(f'{one.changed_by}: {one.reason}')}"
     )
     if one.outlook:
         click.echo(f"  {one.outlook}")
+    if one.notice is not None:
+        click.echo(f"  {_known(one.notice)}; sites ask every {poll_seconds} s")
     columns = (
         "wave", "up to", "opened", "sites", "admitted", "confirmed", "share", "failed",
         "in progress", "waiting", "held", "silent", "not heard",
@@ -171,6 +174,21 @@ def _show(one: RolloutProgress) -> None:
             f"  deltas spared {one.saved_bytes:,} bytes; {one.downloaded_bytes:,} were fetched"
         )
     click.echo("")
+
+
+def _known(notice: Notice) -> str:
+    """How soon its newest pause or stop was known."""
+    share = f"{notice.knowing} of {notice.sites} online sites"
+    if notice.published_at is None:
+        return f"{share} know of it: it is not published yet"
+    if notice.seconds is None or notice.idle_seconds is None:
+        return f"{share} know of it by now"
+    words = f"{share} knew of it after {notice.seconds:.1f} s"
+    if notice.idle_seconds < notice.seconds:
+        words += (
+            f", those that were not in the middle of an install after {notice.idle_seconds:.1f} s"
+        )
+    return words
 
 
 def _row(wave: WaveProgress) -> tuple[object, ...]:

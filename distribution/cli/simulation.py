@@ -28,6 +28,7 @@ def register(_: click.Group) -> None:
 @click.option("--seeds", type=click.IntRange(1, 10_000), default=20, show_default=True)
 @click.option("--pilots", type=float, default=0.02, show_default=True, help="Share of pilots.")
 @click.option("--critical", type=float, default=0.05, show_default=True, help="Of critical sites.")
+@click.option("--clients", type=int, default=20, show_default=True, help="Whose sites they are.")
 @click.option("--poll-seconds", type=int, default=300, show_default=True)
 @click.option("--install-seconds", type=int, default=300, show_default=True, help="Poll to report.")
 @click.option("--tick-seconds", type=int, default=10, show_default=True, help="The scheduler's.")

@@ -1,7 +1,7 @@
 """``hsp site``: inviting sites and looking at them; ``hsp explain``."""
 
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
@@ -98,20 +98,27 @@ def _write(file: Path, text: str) -> None:
 @click.option("--client", help="Only this client's.")
 @click.pass_obj
 def list_sites(settings: Settings, client: str | None) -> None:
-    """Every site: what it runs, whether it is online, and what it said last."""
-    online_since = utc_now() - timedelta(seconds=settings.silent_after_seconds)
+    """Every site: what it runs, whether it is online, and what it said last.
+
+    One that gets its updates on a stick is offline until its stick is overdue, and then silent.
+    """
+    now = utc_now()
+    online_since = now - timedelta(seconds=settings.silent_after_seconds)
     with Database.open(settings).reading() as session:
         found = site_records.page(session, online_since, client=client, after="", limit=ALL)
     show.table(
         ("site", "client", "ring", "state", "last seen", "runs", "says"),
-        (_row(record) for record in found),
+        (_row(record, now) for record in found),
     )
 
 
-def _row(record: SiteRecord) -> tuple[object, ...]:
+def _row(record: SiteRecord, now: datetime) -> tuple[object, ...]:
     runs = ", ".join(f"{p.product} {p.version or '-'}" for p in record.products)
-    says = record.problem or "; ".join(p.reason for p in record.products if p.reason)
-    state = "online" if record.online else "silent"
+    says = record.hold or record.problem or "; ".join(p.reason for p in record.products if p.reason)
+    is_away = record.expected_by is not None and record.expected_by >= now
+    state = "online" if record.online else "offline" if is_away else "silent"
+    if record.hold:
+        state += ", held"
     return (
         record.site_id, record.client_id, record.ring, state, record.last_seen, runs, says,
     )  # fmt: skip

@@ -30,7 +30,7 @@ from tests.simulators.ports import free_port
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
 PASSPHRASE = "selamat-malam"  # noqa: S105 - the demo's people all use one
-POLL_SECONDS = 1
+POLL_SECONDS = 2
 
 
 @dataclass
@@ -106,7 +106,7 @@ class Estate:
     def build(self, release: CastRelease) -> Path:
         """Put the program together as a release engineer would, and build the release."""
         tree = self.root / "build" / f"tree-{release.version}"
-        shutil.unpack_archive(packages.wheel(release.bottle), tree, "zip")
+        packages.unpack(release.bottle, tree)
         shutil.copy(HERE / "app" / "serve.py", tree)
         (tree / "RELEASE").write_text(release.version)
         if not release.forgets_prices:

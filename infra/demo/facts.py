@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from infra.demo.cast import PRODUCT, SITES, CastRelease
 from infra.demo.estate import Estate
@@ -20,6 +21,16 @@ class WaveFacts:
 
 
 @dataclass(frozen=True)
+class NoticeFacts:
+    """How soon the sites knew of a pause; no seconds while one of them does not."""
+
+    sites: int
+    knowing: int
+    seconds: float | None
+    idle_seconds: float | None
+
+
+@dataclass(frozen=True)
 class RolloutFacts:
     """How far one release is."""
 
@@ -29,6 +40,7 @@ class RolloutFacts:
     reason: str
     waves: tuple[WaveFacts, ...]
     phases: dict[str, int]
+    notice: NoticeFacts | None
 
     @property
     def confirmed(self) -> int:
@@ -89,6 +101,7 @@ class Facts:
             reason=found["reason"],
             waves=waves,
             phases=found["phases"],
+            notice=_notice(found["notice"]),
         )
 
     def installed(self) -> dict[str, str | None]:
@@ -119,6 +132,12 @@ class Facts:
     def failures_unexplained(self) -> int:
         """Failures without a ticket."""
         return int(self._api("/v1/overview")["failures_unexplained"])
+
+
+def _notice(found: dict[str, Any] | None) -> NoticeFacts | None:
+    if found is None:
+        return None
+    return NoticeFacts(**{name: found[name] for name in NoticeFacts.__dataclass_fields__})
 
 
 def _version(site: dict[str, object] | None) -> str | None:

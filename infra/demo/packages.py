@@ -1,9 +1,13 @@
 """Fetch the three real releases of the program that the demo rolls out, by version and hash."""
 
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from distribution.collected import Collected
+from distribution.unpacking import read_input
 
 FOLDER = Path(".demo/packages")
 
@@ -18,6 +22,15 @@ HASHES = {
 def wheel(version: str) -> Path:
     """Where the wheel of ``version`` lies once it is fetched."""
     return FOLDER / f"bottle-{version}-py2.py3-none-any.whl"
+
+
+def unpack(version: str, folder: Path) -> None:
+    """Write the files of a wheel, as the release builder reads them."""
+    with tempfile.TemporaryDirectory() as kept:
+        for file in read_input(wheel(version), Collected(Path(kept))):
+            path = folder / file.entry.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file.content, path)
 
 
 def fetch(version: str) -> None:

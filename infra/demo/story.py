@@ -26,7 +26,7 @@ from infra.demo.cast import (
     CastSite,
 )
 from infra.demo.estate import HERE, POLL_SECONDS, Estate
-from infra.demo.facts import Facts, RolloutFacts
+from infra.demo.facts import Facts, NoticeFacts, RolloutFacts
 from infra.demo.screen import StoryFailedError, chapter, fact
 from tests.simulators.ports import free_port
 
@@ -52,10 +52,10 @@ def play(estate: Estate) -> None:
     facts = Facts(estate)
     enrol(estate)
     first_release(estate, facts)
-    waves(estate, facts)
+    known = waves(estate, facts)
     seconds_to_pause = defective_release(estate, facts)
     seconds_to_fix = hotfix(estate, facts)
-    summary(estate, facts, seconds_to_pause, seconds_to_fix, time.monotonic() - began)
+    summary(estate, facts, known, seconds_to_pause, seconds_to_fix, time.monotonic() - began)
 
 
 def repository(estate: Estate) -> None:
@@ -174,17 +174,46 @@ def first_release(estate: Estate, facts: Facts) -> None:
     _watch_installs(estate, facts, A, 60)
 
 
-def waves(estate: Estate, facts: Facts) -> None:
-    """Chapter 5: pilots first, critical sites last."""
+def waves(estate: Estate, facts: Facts) -> NoticeFacts:
+    """Chapter 5: pilots first, critical sites last; how soon all sites knew of a pause between."""
     chapter(5, "Release B goes out by waves")
     _publish(estate, B, ENGINEERS)
     _start(estate, B)
+    known = _pause_between_waves(estate, facts)
     _watch_installs(estate, facts, B, 60)
     for site in SITES:
         if site.site_id in CLOSES_ITS_WINDOW:
             policy = estate.state(site) / "site.toml"
             policy.write_text(estate.policy(site, NIGHT_WINDOW))
     fact(f"{' and '.join(CLOSES_ITS_WINDOW)} now allow changes on Sunday nights only")
+    return known
+
+
+def _pause_between_waves(estate: Estate, facts: Facts) -> NoticeFacts:
+    """A customer calls when the first wave is through; it was nothing."""
+
+    def through() -> tuple[None, bool, Text]:
+        now = facts.rollout(B)
+        done = now.confirmed > 0 and now.running == 0
+        return None, done, screen.fleet(facts.installed(), ORDER, _shares(now))
+
+    screen.watch(through, "the first wave of release B", 60)
+    who = ("--by", ON_CALL[1], "--reason")
+    estate.hsp("rollout", "pause", PRODUCT, B.version, *who, "a customer calls")
+
+    def heard() -> tuple[NoticeFacts | None, bool, Text]:
+        notice = facts.rollout(B).notice
+        done = notice is not None and notice.seconds is not None
+        return notice, done, screen.fleet(facts.installed(), ORDER, "paused")
+
+    known = screen.watch(heard, "every online site knows of the pause", 60)
+    assert known is not None  # noqa: S101 - the watch waited for it
+    fact(
+        f"paused; {known.knowing} of {known.sites} online sites knew after {known.seconds:.1f} s, "
+        f"the poll interval is {POLL_SECONDS} s"
+    )
+    estate.hsp("rollout", "resume", PRODUCT, B.version, *who, "it was the printer")
+    return known
 
 
 def defective_release(estate: Estate, facts: Facts) -> float:
@@ -204,6 +233,11 @@ def defective_release(estate: Estate, facts: Facts) -> float:
 
     now = screen.watch(look, "the stop rule pauses release C and its sites are back on B", 60)
     fact(f"paused by {now.changed_by}: {now.reason}")
+    if now.notice is not None and now.notice.seconds is not None:
+        fact(
+            f"{now.notice.sites} online sites knew after {now.notice.seconds:.1f} s, those that "
+            f"were not in the middle of it after {now.notice.idle_seconds:.1f} s"
+        )
     serving = estate.serving()
     if serving[B.version] != len(SITES):
         raise StoryFailedError(f"after the revert the running programs say {dict(serving)}")
@@ -228,7 +262,12 @@ def hotfix(estate: Estate, facts: Facts) -> float:
 
 
 def summary(
-    estate: Estate, facts: Facts, seconds_to_pause: float, seconds_to_fix: float, lasted: float
+    estate: Estate,
+    facts: Facts,
+    known: NoticeFacts,
+    seconds_to_pause: float,
+    seconds_to_fix: float,
+    lasted: float,
 ) -> None:
     """Chapter 8: the figures, on the terminal and in ``summary.json``."""
     chapter(8, "Summary")
@@ -240,6 +279,9 @@ def summary(
         "releases": per_release,
         "share_that_ever_ran_c": round(facts.rollout(C).ever_ran / len(SITES), 4),
         "stop_rule_paused_c": facts.rollout(C).state == "paused",
+        "sites_that_knew_of_a_pause": known.knowing,
+        "seconds_until_they_knew": known.seconds,
+        "poll_seconds": POLL_SECONDS,
         "seconds_until_paused": round(seconds_to_pause, 2),
         "seconds_from_hotfix_to_last_site": round(seconds_to_fix, 2),
         "tickets_by_tier": facts.tickets_by_tier(),

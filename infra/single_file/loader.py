@@ -10,6 +10,7 @@ import shutil
 import stat
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 KEPT = 3
@@ -32,7 +33,7 @@ def main() -> None:
                 f"Error: this hsp-updater is for Python {wanted}, "
                 f"and {sys.executable} is {sys.version.split()[0]}."
             )
-        site = _unpacked(file, _cache(), about["id"])
+        site = _unpacked(file, about["files"], _cache(), about["id"])
     words = ["-I", "-S", "-c", _RUN.format(site=str(site)), *sys.argv[1:]]
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, *words])  # noqa: S606 - the interpreter that runs
@@ -54,21 +55,37 @@ def _cache() -> Path:
     return cache
 
 
-def _unpacked(file: zipfile.ZipFile, cache: Path, name: str) -> Path:
+def _unpacked(file: zipfile.ZipFile, files: dict[str, int], cache: Path, name: str) -> Path:
     site = cache / name
     if not site.is_dir():
         new = cache / f".{name}.{os.getpid()}"
         try:
-            file.extractall(new)
+            _write(file, files, new)
             os.sync()  # a folder that has its name is whole, also after a power loss
             new.rename(site)
         except OSError as error:
             if not site.is_dir():  # somebody else was not faster either
                 sys.exit(f"Error: {cache} cannot be written: {error.strerror}.")
+        except (KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            sys.exit(f"Error: this hsp-updater is damaged: {error}.")
         finally:
             shutil.rmtree(new, ignore_errors=True)
         _forget_old(cache, site)
     return site
+
+
+def _write(file: zipfile.ZipFile, files: dict[str, int], folder: Path) -> None:
+    """Write what is listed, below ``folder`` and nowhere else; what else lies in the file stays."""
+    for name, size in files.items():
+        parts = name.split("/")
+        if not all(parts) or {".", ".."} & set(parts) or "\0" in name:
+            sys.exit(f"Error: this hsp-updater is damaged: it names {name!r}.")
+        path = folder.joinpath(*parts)
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        with file.open(name) as source, path.open("xb") as target:
+            shutil.copyfileobj(source, target)
+            if target.tell() != size:
+                sys.exit(f"Error: this hsp-updater is damaged: {name} has {target.tell()} bytes.")
 
 
 def _forget_old(cache: Path, site: Path) -> None:

@@ -20,7 +20,11 @@ def pack(site: Path, target: Path, python: str) -> None:
     digest = hashlib.sha256()
     for name, content in contents.items():
         digest.update(f"{name} {len(content)}\n".encode() + content)
-    about = {"id": digest.hexdigest()[:32], "python": [int(part) for part in python.split(".")[:2]]}
+    about = {
+        "id": digest.hexdigest()[:32],
+        "python": [int(part) for part in python.split(".")[:2]],
+        "files": {name: len(content) for name, content in contents.items()},
+    }
     contents["about.json"] = json.dumps(about).encode()
     contents["__main__.py"] = Path(__file__).with_name("loader.py").read_bytes()
     with target.open("wb") as raw:

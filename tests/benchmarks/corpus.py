@@ -1,4 +1,10 @@
-"""Pairs of real successive releases, fetched from the registries by version and hash."""
+"""Pairs of real successive releases, fetched from the registries by version and hash.
+
+They were chosen by what they are, before anything of them was measured: thirteen of the registries'
+most used packages of every size, then seven more because releases of that size are what companies
+ship: the best known of each registry whose tar has between 1 and 32 MB (numpy's has 56), two
+successive releases each; of a Debian package the two that its archive holds.
+"""
 
 import hashlib
 import subprocess
@@ -48,9 +54,21 @@ PAIRS = (
     ),
     _pair(
         "debian",
+        "nginx",
+        ("1.22.1-9+deb12u9", "4e7b52f8b31f26d77ffb5c427c41e36223e81b047242ecfa8dc1d7f939734885"),
+        ("1.22.1-9+deb12u11", "4e2778e675c07d0f2d8d3b6f5ff84f6483ade1d82c21c910eb9a2787e1cf1b1a"),
+    ),
+    _pair(
+        "debian",
         "openssl",
         ("3.0.20-1~deb12u2", "4d218561dc838de081de97f54584c4a29e77e26c7ed9fe3440d776d8e6071bf9"),
         ("3.0.22-1~deb12u2", "5cdf0b735b1c8a96ae0bf83ed328c83c2170f8320dedb035e98705b60b2d0cfe"),
+    ),
+    _pair(
+        "debian",
+        "postgresql-client-15",
+        ("15.18-0+deb12u1", "fc98076d378231baac95d6eae09a3e01730cd706f4d00bbcda6ba580d38355a1"),
+        ("15.20-0+deb12u1", "779332f35a5adc7c97376a7bb6dd8a6a6b48f594953f01eecfaead2eab09dab1"),
     ),
     _pair(
         "npm",
@@ -66,9 +84,21 @@ PAIRS = (
     ),
     _pair(
         "npm",
+        "react-dom",
+        ("18.2.0", "20a71e86b691f860c781f3732a85c7b3c63c4d3d9a803dca9dfe6ed0eb30e2ef"),
+        ("18.3.1", "031d4427a99f2f3f6cac18bbbf308594a67e4f47d10f4896fdec446505b040e0"),
+    ),
+    _pair(
+        "npm",
         "typescript",
         ("5.6.2", "6e954963e7689a13573927021cf1fe2d7f85d7808eba49f03f84cb5d77cdd6bf"),
         ("5.6.3", "ef67f8d8ad895858024b7339d3e34bf112cae3c5db1f538c3079038b17ae30fa"),
+    ),
+    _pair(
+        "npm",
+        "webpack",
+        ("5.97.0", "5f9ce9cb87f49db3430030db450f33c87f54d39797649c62f0608bdbf7178015"),
+        ("5.97.1", "5ac150425eeac3e36d45321024bb365d86c313f64c32f623c7845fb48bff371a"),
     ),
     _pair(
         "pypi",
@@ -93,6 +123,24 @@ PAIRS = (
         "django",
         ("5.1.3", "8b38a9a12da3ae00cb0ba72da985ec4b14de6345046b1e174b1fd7254398f818"),
         ("5.1.4", "236e023f021f5ce7dee5779de7b286565fdea5f4ab86bae5338e3f7b69896cf0"),
+    ),
+    _pair(
+        "pypi",
+        "grpcio",
+        ("1.68.0", "8b0ff09c81e3aded7a183bc6473639b46b6caa9c1901d6f5e2cba24b95e59e30"),
+        ("1.68.1", "298ee7f80e26f9483f0b6f94cc0a046caf54400a11b644713bb5b3d8eb387600"),
+    ),
+    _pair(
+        "pypi",
+        "lxml",
+        ("5.3.0", "eec1bb8cdbba2925bedc887bc0609a80e599c75b12d87ae42ac23fd199445654"),
+        ("5.3.1", "1b6f92e35e2658a5ed51c6634ceb5ddae32053182851d8cad2a5bc102a359b33"),
+    ),
+    _pair(
+        "pypi",
+        "pillow",
+        ("11.0.0", "45c566eb10b8967d71bf1ab8e4a525e5a93519e29ea071459ce517f6b903d7fa"),
+        ("11.1.0", "837060a8599b8f5d402e97197d4924f05a2e0d68756998345c829c33186217b1"),
     ),
     _pair(
         "pypi",

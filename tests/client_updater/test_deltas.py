@@ -16,7 +16,8 @@ from client_updater.errors import ArtifactMismatch
 from client_updater.patching import Patcher
 from client_updater.slots import verify_tree
 from distribution.delta_coding import Unpacked, write_delta
-from manifests.delta import MAGIC, delta_path, framed
+from manifests.delta import delta_path
+from manifests.delta_frames import MAGIC, Shared, framed
 from manifests.release import Artifact
 from manifests.target_paths import rollouts_role
 from tests.simulators.control_plane import ControlPlane
@@ -177,7 +178,14 @@ def test_a_site_fetches_the_delta_and_says_what_it_spared(
     assert list((at_one.folder / "downloads").iterdir()) == []
 
 
-@pytest.mark.parametrize("content", [b"", b"nonsense", MAGIC + framed(b"HDIFF13&lzma2&nonsense")])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b"nonsense", MAGIC + framed((), b"HDIFF13&lzma2&nonsense")),
+        MAGIC + framed([Shared(0, 0, 1000), Shared(0, 10**6, 1000)], b""),
+        MAGIC + framed([Shared(0, 0, 200_000)], b""),
+    ],
+)
 def test_a_useless_delta_costs_one_fallback(
     at_one: SimulatedSite,
     repository: SimulatedRepository,

@@ -1,5 +1,6 @@
 """The network as an enemy: slow, endless, cut, redirected; the fetcher ends each in time."""
 
+import gzip
 import ssl
 import time
 from collections.abc import Iterator
@@ -220,3 +221,36 @@ def test_slow_retrieval_ends_at_the_deadline_inside_tls_too(
     with pytest.raises(Unreachable, match="too slow"):
         Fetcher(settings).get(f"{secure_web.url}/file", 5000)
     assert time.monotonic() - began < 2
+
+
+# --- metadata that comes compressed
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "error"),
+    [
+        ("gzip", gzip.compress(BODY), None),
+        ("gzip", gzip.compress(bytes(50_000_000)), DownloadLengthMismatchError),
+        ("gzip", gzip.compress(BODY)[:-9], DownloadError),
+        ("gzip", b"no gzip at all", DownloadError),
+        ("br", BODY, DownloadError),
+        ("identity", BODY, None),
+    ],
+    ids=["good", "bomb", "cut off", "damaged", "not asked for", "not compressed"],
+)
+def test_metadata_may_come_compressed_and_no_longer_than_it_may_be(
+    web: Web, fetcher: Fetcher, encoding: str, body: bytes, error: type[Exception] | None
+) -> None:
+    headers = {"Content-Encoding": encoding}
+    web.faults["/file"] = [Status(status=200, headers=headers, body=body)]
+    if error is None:
+        assert fetcher.download_bytes(f"{web.url}/file", 5000) == BODY
+    else:
+        with pytest.raises(error):
+            fetcher.download_bytes(f"{web.url}/file", 5000)
+
+
+def test_only_metadata_is_asked_for_compressed(web: Web, fetcher: Fetcher) -> None:
+    fetcher.download_bytes(f"{web.url}/file", 5000)
+    fetcher.get(f"{web.url}/file", 5000)
+    assert [seen.headers["Accept-Encoding"] for seen in web.requests] == ["gzip", "identity"]

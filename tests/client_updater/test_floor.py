@@ -1,12 +1,14 @@
 """The trust floor: what a site has seen, kept through everything but the loss of both copies."""
 
+import errno
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from client_updater.errors import ClockWrong, Rollback, TrustLost, UntrustedMetadata
+from client_updater import durable
+from client_updater.errors import ClockWrong, DiskError, Rollback, TrustLost, UntrustedMetadata
 from client_updater.floor import Floor, FloorFile, Seen
 
 NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
@@ -136,3 +138,37 @@ def _damage(path: Path, how: str) -> None:
         path.unlink()
     elif how == "open to others":
         path.chmod(0o666)
+
+
+def test_what_a_killed_process_renamed_is_durable_before_anybody_acts_on_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = FloorFile(tmp_path)
+    assert killed.note(FLOOR), "its folder was never synced"
+    synced: list[Path] = []
+    monkeypatch.setattr(durable, "sync_folder", synced.append)
+    next_one = FloorFile(tmp_path)
+    assert next_one.save(next_one.load()) == FLOOR
+    assert synced == [tmp_path]
+    next_one.save(FLOOR)
+    assert synced == [tmp_path], "once is enough"
+
+
+def test_a_sync_that_failed_is_made_up_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = FloorFile(tmp_path)
+    file.save(FLOOR)
+    newer, fsync = FLOOR.confirmed("notes", "9.0"), durable.disk.fsync
+    refusals = iter([False, False, True])
+
+    def refusing(fd: int) -> None:
+        if next(refusals, False):
+            raise OSError(errno.EIO, "not now")
+        fsync(fd)
+
+    monkeypatch.setattr(durable.disk, "fsync", refusing)
+    with pytest.raises(DiskError):
+        file.save(newer)
+    synced: list[Path] = []
+    monkeypatch.setattr(durable, "sync_folder", synced.append)
+    file.save(newer)
+    assert synced == [tmp_path]

@@ -2,12 +2,13 @@
 
 import hashlib
 import os
+import socket
 import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPException
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ from client_updater import target_cache
 from client_updater.fetcher import Fetcher
 from client_updater.relay import Relay
 from client_updater.settings import AgentSettings
+from client_updater.visitors import MOST_OF_ONE_READER
 from tests.simulators.web import Cut, Replaced, Status, Web
 
 BODY = bytes(range(256)) * 4000
@@ -134,3 +136,92 @@ def test_what_was_asked_for_the_longest_ago_makes_room(
     monkeypatch.setattr(target_cache.os, "statvfs", statvfs)
     assert _get(relay + NAME)[0] == 200
     assert (old.exists(), older.exists()) == (True, False)
+
+
+# --- readers who keep others out
+
+
+def _connect(relay: str, reader: str = "127.0.0.1") -> socket.socket:
+    host, _, port = relay.removeprefix("http://").partition(":")
+    return socket.create_connection((host, int(port)), 10, (reader, 0))
+
+
+def _ask(connection: socket.socket, path: str) -> bytes:
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    return connection.recv(12)
+
+
+def test_a_reader_who_asks_one_byte_at_a_time_is_not_waited_for(
+    relay: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("client_updater.visitors.REQUEST_SECONDS", 0.3)
+    began = time.monotonic()
+    with _connect(relay) as slow, pytest.raises(OSError, match=r"reset|[Bb]roken pipe|abort"):
+        for byte in b"GET /metadata/timestamp.json HTTP/1.1\r\nX: " + b"x" * 60:
+            time.sleep(0.05)
+            slow.sendall(bytes([byte]))
+    assert time.monotonic() - began < 3
+
+
+def test_a_connection_that_asks_nothing_more_is_ended(
+    relay: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("client_updater.visitors.REQUEST_SECONDS", 0.3)
+    with _connect(relay) as idle:
+        assert _ask(idle, "/metadata/timestamp.json") == b"HTTP/1.1 200"
+        while idle.recv(4096):
+            pass  # the rest of the answer, and then the end
+
+
+def test_a_reader_who_does_not_take_what_it_asked_for_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("client_updater.relay._Handler.timeout", 0.3)
+    body = bytes(32_000_000)
+    name = f"/targets/releases/app/2.0/{hashlib.sha256(body).hexdigest()}.big"
+    with (
+        Web({name: body}) as web,
+        _relaying(web, tmp_path) as relay,
+        _connect(relay) as lazy,
+    ):
+        assert _ask(lazy, name) == b"HTTP/1.1 200"
+        time.sleep(2)
+        taken = 0
+        with suppress(OSError):
+            while data := lazy.recv(1_000_000):
+                taken += len(data)
+        assert taken < len(body)
+
+
+def test_one_reader_has_so_many_connections_and_others_are_served(relay: str) -> None:
+    with ExitStack() as stack:
+        for _ in range(MOST_OF_ONE_READER):
+            stack.enter_context(_connect(relay))
+        with _connect(relay) as one_too_many, suppress(ConnectionResetError):
+            assert _ask(one_too_many, "/metadata/timestamp.json") in (b"HTTP/1.1 503", b"")
+        with _connect(relay, "127.0.0.2") as other:
+            assert _ask(other, "/metadata/timestamp.json") == b"HTTP/1.1 200"
+    _served_again(relay, "127.0.0.1")
+
+
+def test_all_readers_together_have_so_many_connections(
+    relay: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("client_updater.visitors.MOST_CONNECTIONS", 4)
+    with ExitStack() as stack:
+        for number in range(4):
+            stack.enter_context(_connect(relay, f"127.0.0.{number + 2}"))
+        with _connect(relay) as one_too_many, suppress(ConnectionResetError):
+            assert _ask(one_too_many, "/metadata/timestamp.json") in (b"HTTP/1.1 503", b"")
+    _served_again(relay, "127.0.0.9")
+
+
+def _served_again(relay: str, reader: str) -> None:
+    """The relay hears of connections that ended a moment later."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with _connect(relay, reader) as again, suppress(ConnectionResetError):
+            if _ask(again, "/metadata/timestamp.json") == b"HTTP/1.1 200":
+                return
+        time.sleep(0.05)
+    pytest.fail("it is never served again")

@@ -311,22 +311,60 @@ def test_breakglass_for_other_sites_is_not_for_this_one(
     assert (site.current(), _gate(plane)) == (None, "applicable")
 
 
+@pytest.mark.parametrize(("sites", "hours"), [(11, 1), (0, 1), (10, 73), (1, 0)])
 def test_breakglass_without_its_limits_is_refused_although_the_signature_is_valid(
-    site: SimulatedSite, repository: SimulatedRepository, plane: ControlPlane
+    site: SimulatedSite,
+    repository: SimulatedRepository,
+    plane: ControlPlane,
+    sites: int,
+    hours: int,
 ) -> None:
+    """One stolen L3 key: ten sites that it names, and 72 hours, whatever it signs."""
+    issued_at = datetime.now(UTC)
     repository.release(
         "notes",
         "1.0",
         {"a": b"x"},
         lane=Lane.BREAKGLASS,
-        sites=tuple(f"site-{n}" for n in range(11)),
-        issued_at=datetime.now(UTC),
-        expires_at=datetime.now(UTC) + timedelta(hours=1),
+        sites=tuple(f"site-{n + 1}" for n in range(sites)),
+        issued_at=issued_at,
+        expires_at=issued_at + timedelta(hours=hours),
     )
     repository.roll_out("notes", "1.0", lane=Lane.BREAKGLASS)
     site.poll()
     assert site.current() is None
     assert plane.received[0].phase == "refused"
+
+
+@pytest.mark.parametrize(
+    ("policy", "hours_ago", "runs"),
+    [
+        ('breakglass = "immediate"', 71, "1.0"),
+        ("", 71, None),
+        ('breakglass = "immediate"', 72, None),
+    ],
+)
+def test_breakglass_within_its_limits_runs_where_the_site_lets_it_and_until_it_ends(
+    site: SimulatedSite,
+    repository: SimulatedRepository,
+    policy: str,
+    hours_ago: int,
+    runs: str | None,
+) -> None:
+    issued_at = datetime.now(UTC) - timedelta(hours=hours_ago)
+    repository.release(
+        "notes",
+        "1.0",
+        {"a": b"x"},
+        lane=Lane.BREAKGLASS,
+        sites=("site-1", *(f"other-{n}" for n in range(9))),
+        issued_at=issued_at,
+        expires_at=issued_at + timedelta(hours=72),
+    )
+    repository.roll_out("notes", "1.0", lane=Lane.BREAKGLASS)
+    site.write_policy(policy)
+    site.poll()
+    assert site.current() == runs
 
 
 def test_a_clock_far_from_everybody_elses_holds_the_site_and_recovers_at_once(

@@ -1,9 +1,12 @@
 """A bad release: the sites go back by themselves, the rollout pauses, the desk knows."""
 
+from datetime import timedelta
+
+from distribution import notices, rollouts
 from manifests.failures import FailureCode, Tier
 from manifests.rollout import Ring
 from manifests.target_paths import Lane
-from tests.simulators.village import TWO_WAVES, Village
+from tests.simulators.village import PRODUCT, TWO_WAVES, Village, now
 
 
 def test_a_defective_release_reverts_pauses_and_opens_tickets(village: Village) -> None:
@@ -62,7 +65,10 @@ def test_one_failing_site_gets_l2_and_stops_nobody(village: Village) -> None:
     site.poll()
     village.tick()
     assert village.state_of("2.0") == "running"
-    assert [ticket.tier for ticket in village.tickets()] == [Tier.L2]
+    assert {ticket.code: ticket.tier for ticket in village.tickets()} == {
+        FailureCode.UNHEALTHY: Tier.L2,
+        FailureCode.ROLLOUT_STANDS_STILL: Tier.L2,
+    }, "with nobody else on the way, a person decides"
 
 
 def test_a_pause_is_seen_at_the_next_poll(village: Village) -> None:
@@ -70,6 +76,19 @@ def test_a_pause_is_seen_at_the_next_poll(village: Village) -> None:
     village.publish("1.0")
     village.start("1.0")
     village.pause("1.0", "the pharmacies are counting their stock")
+    assert known(village) == (0, 1)
     site.poll()
     assert site.serves() is None
     assert "counting their stock" in site.command("explain").output
+    assert known(village) == (1, 1), "by the check-in of the real agent"
+
+
+def known(village: Village) -> tuple[int, int]:
+    """How many of how many online sites know of the pause."""
+    village.tick()
+    with village.server.database.reading() as session:
+        row = rollouts.find(session, PRODUCT, "1.0")
+        found = notices.newest(session, row, now() - timedelta(hours=1))
+    assert found is not None
+    assert (found.seconds is not None) == (found.knowing == found.sites)
+    return found.knowing, found.sites

@@ -33,6 +33,9 @@ def test_the_demo_ends_with_every_failure_explained(tmp_path: Path) -> None:
     assert releases["C"]["reverted"] >= 2
     assert releases["C"]["reverted"] + releases["C"]["never_offered"] == 12
     assert summary["stop_rule_paused_c"] is True
+    assert summary["sites_that_knew_of_a_pause"] == 12
+    # One interval, the poll itself, and whatever else this machine has to do.
+    assert summary["seconds_until_they_knew"] <= summary["poll_seconds"] + 5
     assert summary["tickets_by_tier"]["L3"] >= 1
     assert summary["receipts_stored"] > 0
     assert summary["failures_unexplained"] == 0

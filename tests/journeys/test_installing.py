@@ -12,6 +12,8 @@ import pytest
 
 import client_updater.agent
 from client_updater import commands
+from distribution.tickets import Ticket
+from manifests.failures import FailureCode
 from manifests.target_paths import AGENT_PRODUCT
 from tests.simulators.debian import DebianSystem, build_deb
 from tests.simulators.village import PROGRAM, Village, VillageSite, program_fields
@@ -40,6 +42,11 @@ def rolled_out(village: Village, version: str, **described: Any) -> None:
     village.start(version)
 
 
+def tickets(village: Village) -> list[Ticket]:
+    """What the site has; that the rollout stands still for its only site is another matter."""
+    return [t for t in village.tickets() if t.code is not FailureCode.ROLLOUT_STANDS_STILL]
+
+
 def health(**more: Any) -> dict[str, Any]:
     """The program's checks, and more."""
     return {**program_fields("-")["health"], "checks": [PLAIN], **more}
@@ -65,7 +72,7 @@ def test_unhealthy_in_its_soak_it_is_reverted_and_the_desk_hears_of_it(
     site.poll()
     village.tick()
     assert site.soon_serves() == "1.0"
-    (ticket,) = village.tickets()
+    (ticket,) = tickets(village)
     assert ticket.code == "unhealthy"
 
 
@@ -83,7 +90,7 @@ def test_data_that_a_failed_version_has_changed_is_restored(
     village.tick()
     assert site.soon_serves() == "1.0"
     assert json.loads((data / "orders.json").read_text()) == ["nasi goreng", "es teh"]
-    assert [ticket.code for ticket in village.tickets()] == ["start_failed"]
+    assert [ticket.code for ticket in tickets(village)] == ["start_failed"]
 
 
 def test_a_debian_package_is_upgraded_and_reverted_with_its_service_running_again(
@@ -113,7 +120,7 @@ def test_a_debian_package_is_upgraded_and_reverted_with_its_service_running_agai
     site.poll()
     village.tick()
     assert (system.version(NAME), site.soon_serves()) == ("1.1", "1.1")
-    assert [ticket.code for ticket in village.tickets()] == ["install_failed"]
+    assert [ticket.code for ticket in tickets(village)] == ["install_failed"]
 
     assert site.command("revert", "app").exit_code == 0
     assert (system.version(NAME), site.soon_serves()) == ("1.0", "1.0")
@@ -150,7 +157,7 @@ esac
     assert time.monotonic() - began < 60
     village.tick()
     assert (there / "app").read_text() == "1.0"
-    (ticket,) = village.tickets()
+    (ticket,) = tickets(village)
     assert ticket.code == "install_failed"
 
 
@@ -166,7 +173,7 @@ def test_a_version_that_needs_a_restart_is_checked_after_it(
     site.poll()
     village.tick()
     assert site.soon_serves() == "1.1"
-    assert village.tickets() == []
+    assert tickets(village) == []
 
 
 def test_an_agent_that_is_killed_by_its_own_update_is_the_old_one_again(
@@ -212,4 +219,4 @@ def test_an_agent_that_is_killed_by_its_own_update_is_the_old_one_again(
     assert runs() == "1.0"
     launch()
     village.tick()
-    assert [ticket.code for ticket in village.tickets()] == ["start_failed"]
+    assert [ticket.code for ticket in tickets(village)] == ["start_failed"]

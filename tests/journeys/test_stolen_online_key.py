@@ -22,7 +22,7 @@ IN_A_WEEK = Schedule(
 @pytest.fixture
 def thief(village: Village) -> Thief:
     """They have everything that the server has."""
-    return Thief(village.server.store, village.server.online)
+    return Thief(village.server.store, village.server.online.generations[0])
 
 
 def everybody_now(release: str) -> Rollout:

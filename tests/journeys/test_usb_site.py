@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from distribution import media, media_import
+from distribution import media, media_import, watch
 from distribution.tables import Attempt, Receipt, SiteProduct
+from distribution.tickets import Which, queue
+from manifests.failures import FailureCode
 from tests.simulators.village import PRODUCT, Village, VillageSite, now
 
 
@@ -56,6 +58,22 @@ def test_a_stick_brings_the_update_and_takes_the_reports_back(
         assert session.exec(select(SiteProduct.version)).one() == "1.1"
         assert {receipt.phase for receipt in session.exec(select(Receipt))} >= {"confirmed"}
     assert village.tickets() == []
+
+
+def test_a_site_without_a_line_is_not_called_silent_before_its_stick_is_overdue(
+    village: Village, site: VillageSite, stick: Path
+) -> None:
+    def tickets_after(days: float) -> list[str]:
+        watch.look(village.server.database, village.server.settings, now() + timedelta(days=days))
+        with village.server.database.reading() as session:
+            return [ticket.code for ticket in queue(session, Which.OPEN, None)]
+
+    assert tickets_after(13.9) == []
+    assert tickets_after(14.1) == [FailureCode.SILENT]
+    site.command("once", "--from", str(stick))
+    media_import.import_media(village.server, stick, now() + timedelta(days=15))
+    assert tickets_after(28.9) == []
+    assert tickets_after(29.1) == [FailureCode.SILENT]
 
 
 def test_the_site_keeps_its_reports_until_the_server_has_them(

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from manifests.check_in import CheckInAnswer
-from manifests.decision import Answer, Install, decide
+from manifests.decision import Answer, Install, Wait, decide
 from manifests.errors import ManifestError
 from manifests.release import Release, ReleaseManifest
-from manifests.rollout import RolloutPlan, Schedule
+from manifests.rollout import RolloutPlan, Schedule, draw
 from manifests.site import InstalledProduct, Site, SitePolicy, SiteProfile
 from manifests.target_paths import Lane, ReleasePath, manifest_path
 
@@ -148,3 +148,53 @@ def test_a_filter_and_limits_that_make_no_sense_are_refused() -> None:
 def test_an_answer_of_before_is_read_as_no_hold_and_no_yes() -> None:
     told = CheckInAnswer.from_bytes(b'{"poll_seconds":300}')
     assert (told.hold, told.approved) == ("", {})
+
+
+def test_where_only_so_many_begin_at_once_the_plan_says_whose_turn_it_is() -> None:
+    one, at = release(), site()
+    drawn = draw("app", "2.0", "s")
+
+    def with_turns(turns: tuple[int, ...] | None) -> Answer:
+        wave = {"opens_at": NOW - timedelta(days=7), **WAVE}
+        change = {"by": "ani", "at": NOW, "reason": "started"}
+        rollout = {"release": str(one.path), "state": "running", "last_change": change}
+        plain = {"product": "app", "serial": 1, "written_at": NOW}
+        plan = RolloutPlan.from_plain(
+            {**plain, "rollouts": [{**rollout, "waves": [wave], "turns": turns}]}
+        )
+        decision = decide(one, plan, at, NOW)
+        return None if isinstance(decision, Install) else decision
+
+    assert with_turns(None) is None
+    assert with_turns((3, drawn)) is None
+    waits = with_turns(())
+    assert isinstance(waits, Wait)
+    assert (waits.gate, waits.until) == ("wave_open", None)
+    assert "other sites get 2.0 first" in waits.reason
+    with pytest.raises(ManifestError, match="turns"):
+        with_turns((10_000,))
+
+
+def test_a_turn_from_a_stolen_server_beats_no_pace() -> None:
+    slow = {"name": "slow", "waves": [{"after_seconds": 40 * 86_400, **WAVE}]}
+    drawn = draw("app", "2.0", "s")
+    one = release(pace=slow)
+    plan = RolloutPlan.from_plain(
+        {
+            "product": "app",
+            "serial": 1,
+            "written_at": NOW,
+            "rollouts": [
+                {
+                    "release": str(one.path),
+                    "state": "running",
+                    "last_change": {"by": "ani", "at": NOW, "reason": "started"},
+                    "waves": [{"opens_at": NOW - timedelta(days=60), **WAVE}],
+                    "turns": [drawn],
+                }
+            ],
+        }
+    )
+    decision = decide(one, plan, site(), NOW)
+    assert isinstance(decision, Wait)
+    assert "the signed pace" in decision.reason

@@ -1,13 +1,11 @@
-"""Both sides derive a delta's batches from the signed lists alone, and read its frames strictly."""
+"""Both sides derive a delta's batches from the signed lists alone."""
 
 import hashlib
-import io
 
 import pytest
 
 from manifests import delta
-from manifests.delta import MAGIC, Batch, Stretch, batches, copied, framed, patch_stretches
-from manifests.errors import ManifestError
+from manifests.delta import Batch, Stretch, batches, copied
 from manifests.file_list import FileEntry
 
 MIB = 2**20
@@ -25,12 +23,19 @@ def test_what_both_releases_hold_is_copied_even_under_another_name() -> None:
     assert batches(old, new) == (Batch((Stretch("b", 0, 3),), (Stretch("b", 0, 3),)),)
 
 
-def test_a_file_whose_path_names_the_version_finds_its_relative() -> None:
-    old, new = (
-        (_entry("x-1.2.dist-info/METADATA", b"one"),),
-        (_entry("x-1.3.dist-info/METADATA", b"two"),),
-    )
-    assert batches(old, new)[0].old == (Stretch("x-1.2.dist-info/METADATA", 0, 3),)
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("x-1.2.dist-info/METADATA", "x-1.3.dist-info/METADATA"),
+        ("x.libs/libjpeg-45e70d75.so.62.4.0", "x.libs/libjpeg-0988b44a.so.62.5"),
+        ("static/app.0123abcd4567.js", "static/app.ffffffff0000.js"),
+    ],
+)
+def test_a_file_whose_path_names_a_version_or_a_hash_finds_its_relative(
+    before: str, after: str
+) -> None:
+    old, new = (_entry(before, b"one"), _entry("other", b"x")), (_entry(after, b"two"),)
+    assert batches(old, new)[0].old == (Stretch(before, 0, 3),)
 
 
 def test_no_batch_is_larger_than_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,37 +54,21 @@ def test_no_batch_is_larger_than_its_bound(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_part_of_a_large_file_is_looked_for_around_its_old_place() -> None:
-    old, new = (_entry("f", b"old", size=100 * MIB),), (_entry("f", b"new", size=101 * MIB),)
+    old, new = (_entry("f", b"old", size=10 * MIB),), (_entry("f", b"new", size=20 * MIB),)
     found = batches(old, new)
-    assert len(found) == 7
+    assert len(found) == 5
+    margin = delta.MARGIN_BYTES
     assert found[1] == Batch(
-        (Stretch("f", 8 * MIB, 32 * MIB),), (Stretch("f", 16 * MIB, 16 * MIB),)
+        (Stretch("f", 2 * MIB - margin, 2 * MIB + 2 * margin),), (Stretch("f", 4 * MIB, 4 * MIB),)
     )
-    assert found[6] == Batch(
-        (Stretch("f", 88 * MIB, 12 * MIB),), (Stretch("f", 96 * MIB, 5 * MIB),)
+    assert found[1].beside == ((0, margin),)
+    assert found[4] == Batch(
+        (Stretch("f", 8 * MIB - margin, 2 * MIB + margin),), (Stretch("f", 16 * MIB, 4 * MIB),)
     )
 
 
-def test_what_is_framed_is_found() -> None:
-    file = io.BytesIO(MAGIC + framed(b"one") + framed(b""))
-    found = [file.getvalue()[at : at + size] for at, size in patch_stretches(file, 2)]
-    assert found == [b"one", b""]
-
-
-@pytest.mark.parametrize(
-    ("content", "count"),
-    [
-        (b"", 0),
-        (b"BSDIFF40", 0),
-        (MAGIC, 1),
-        (MAGIC + framed(b"one"), 2),
-        (MAGIC + framed(b"one"), 0),
-        (MAGIC + framed(b"one")[:-1], 1),
-        (MAGIC + framed(b"one") + b"x", 1),
-        (MAGIC + (2**63).to_bytes(8, "big") + b"x", 1),
-        (MAGIC + (delta.MAX_PATCH_BYTES + 1).to_bytes(8, "big"), 1),
-    ],
-)
-def test_other_frames_are_refused(content: bytes, count: int) -> None:
-    with pytest.raises(ManifestError):
-        list(patch_stretches(io.BytesIO(content), count))
+def test_it_is_said_beside_what_a_file_lies() -> None:
+    old = (_entry("a", b"old a", size=70), _entry("b", b"old b", size=80))
+    new = (_entry("a", b"new a", size=90), _entry("aa", size=5), _entry("b", b"new b", size=80))
+    (batch,) = batches(old, new)
+    assert batch.beside == ((0, 0), (95, 70))

@@ -85,6 +85,11 @@ def test_what_was_once_is_over() -> None:
     assert a_freeze(rule="", starts="2030-01-01T00:00").is_over(NOW), "not within 13 months"
 
 
+def test_an_occurrence_that_is_left_out_is_no_freeze() -> None:
+    without = a_freeze(except_starts=["2027-12-18T00:00", "2027-05-05T00:00"])
+    assert spans(without, utc("2027-02-01T00:00")) == [("2028-12-17T17:00", "2029-01-04T17:00")]
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
@@ -95,6 +100,8 @@ def test_what_was_once_is_over() -> None:
         ({"starts": "2026-12-18T00:00+07:00"}, "no offset"),
         ({"rule": "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"}, "never occurs"),
         ({"rule": "FREQ=SECONDLY"}, "FREQ"),
+        ({"except_starts": ["2027-12-18T00:00Z"]}, "local wall-clock"),
+        ({"except_starts": ["2027-12-18T00:00"] * 201}, "200"),
         ({"until": "2027"}, "unknown field"),
     ],
 )

@@ -125,7 +125,7 @@ def test_a_new_repository_names_every_person_and_key(tmp_path: Path) -> None:
 
 def test_a_product_says_who_will_say_what_runs(estate: Estate) -> None:
     people = [estate.public("sari"), estate.public("joko")]
-    server = estate.online.rollouts.public_key
+    server = estate.online.generations[0].rollouts.public_key
     repository = Repository.read(estate.store)
     draft = estate.draft("product-new")
     propose.product(repository, "new", people, server, draft)
@@ -236,7 +236,7 @@ def test_a_key_notes_its_repository_and_refuses_another(
     forged = Estate.create(tmp_path / "forged")
     people = [estate.public("sari"), estate.public("joko")]
     draft = forged.draft("product-new")
-    server = forged.online.rollouts.public_key
+    server = forged.online.generations[0].rollouts.public_key
     propose.product(Repository.read(forged.store), "new", people, server, draft)
     forged.sign(draft.folder, "ani", "budi")
     forged.publish_proposal(draft.folder)
@@ -252,7 +252,7 @@ def test_a_key_notes_its_repository_and_refuses_another(
 
 def test_what_cannot_be_proposed(estate: Estate, tmp_path: Path) -> None:
     repository, people = Repository.read(estate.store), [estate.public("sari")]
-    server = estate.online.rollouts.public_key
+    server = estate.online.generations[0].rollouts.public_key
     both = [*people, estate.public("joko")]
     draft = estate.draft("x")
     with pytest.raises(UnfitRole, match="needs 2 different people, not 1"):
@@ -275,8 +275,8 @@ def test_a_lane_that_nobody_has(tmp_path: Path) -> None:
     bare = Estate.found(tmp_path / "bare")
     founders = propose.Founders(
         [bare.public("ani"), bare.public("budi")],
-        bare.online.snapshot.public_key,
-        bare.online.timestamp.public_key,
+        bare.online.generations[0].snapshot.public_key,
+        bare.online.generations[0].timestamp.public_key,
     )
     draft = bare.draft("without-hotfixes")
     propose.repository(founders, draft)

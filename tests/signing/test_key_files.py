@@ -20,7 +20,7 @@ from signing.errors import (
     AlreadyThere,
     LooseKeyFile,
     UnfitRole,
-    UnusableKeyFile,
+    UnusableKey,
     WrongKey,
     WrongPassphrase,
 )
@@ -150,7 +150,7 @@ def test_what_is_not_one_encrypted_private_key(pair: tuple[Path, Path], tmp_path
     }
     for match, content in cases.items():
         file = _written(tmp_path / "case.key", content)
-        with pytest.raises(UnusableKeyFile, match=match) as told:
+        with pytest.raises(UnusableKey, match=match) as told:
             signers.signer_for(file, [signers.read_public(pair[1])], PASSPHRASE)
         assert told.value.exit_status == 78
         assert file.read_bytes() == content
@@ -165,7 +165,7 @@ def test_every_wrong_passphrase_is_called_one(tmp_path: Path) -> None:
 
 
 def test_a_key_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(UnusableKeyFile, match="No such file"):
+    with pytest.raises(UnusableKey, match="No such file"):
         signers.signer_for(tmp_path / "ani.key", [], PASSPHRASE)
 
 
@@ -179,7 +179,7 @@ def test_a_key_that_may_not_sign(pair: tuple[Path, Path], tmp_path: Path) -> Non
 
 
 def test_a_private_key_where_the_public_one_belongs(pair: tuple[Path, Path]) -> None:
-    with pytest.raises(UnusableKeyFile, match="a public key is wanted") as told:
+    with pytest.raises(UnusableKey, match="a public key is wanted") as told:
         signers.read_public(pair[0])
     assert told.value.hint.endswith("ending in .pub")
 
@@ -200,14 +200,14 @@ def test_a_public_key_file_that_contradicts_itself(
 ) -> None:
     plain = json.loads(pair[1].read_text())
     pair[1].write_text(json.dumps({**plain, **change}))
-    with pytest.raises((UnusableKeyFile, UnfitRole)):
+    with pytest.raises((UnusableKey, UnfitRole)):
         signers.read_public(pair[1])
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", "null", '{"person": 1', "ssh-ed25519 AAAA"])
 def test_a_file_that_is_no_public_key(tmp_path: Path, content: str) -> None:
     (tmp_path / "x.pub").write_text(content)
-    with pytest.raises(UnusableKeyFile, match="is not a public key file"):
+    with pytest.raises(UnusableKey, match="is not a public key file"):
         signers.read_public(tmp_path / "x.pub")
 
 

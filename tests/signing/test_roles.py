@@ -8,7 +8,7 @@ from securesystemslib.signer import SSlibKey
 from tuf.api.metadata import Targets
 
 from distribution.catalogue import trust_state
-from signing import signers
+from signing import key_files, signers
 from signing.delegations import delegate, delegate_product, fit, new_root
 from signing.errors import AlreadyThere, Tampered, UnfitRole, UnknownRole
 from signing.roles import (
@@ -30,7 +30,7 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def key(person: str, scheme: str = signers.ED25519) -> SSlibKey:
-    return key_of_person(SSlibKey.from_crypto(signers._new_key(scheme).public_key()), person)
+    return key_of_person(SSlibKey.from_crypto(key_files.new_key(scheme).public_key()), person)
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_a_keys_person_is_inside_what_its_keyid_is_the_hash_of() -> None:
     renamed = SSlibKey.from_dict(sari.keyid, {**sari.to_dict(), "x-hsp-person": "joko"})
     with pytest.raises(Tampered, match="wrong keyid"):
         person_of(renamed)
-    nobody = SSlibKey.from_crypto(signers._new_key(signers.ED25519).public_key())
+    nobody = SSlibKey.from_crypto(key_files.new_key(signers.ED25519).public_key())
     with pytest.raises(Tampered, match="does not say whose it is"):
         person_of(nobody)
 

@@ -235,7 +235,7 @@ def test_every_byte_of_the_metadata_counts(estate: Estate, proposal: Path) -> No
 def test_a_product_that_brings_more_than_it_says(estate: Estate) -> None:
     people = [estate.public("sari"), estate.public("joko")]
     draft = estate.draft("new")
-    server = estate.online.rollouts.public_key
+    server = estate.online.generations[0].rollouts.public_key
     propose.product(Repository.read(estate.store), "new", people, server, draft)
     file = draft.folder / "metadata" / "targets.json"
     before = file.read_bytes()

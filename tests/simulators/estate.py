@@ -11,6 +11,7 @@ It has no logic of its own: each step is the call that a command makes. ``build`
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -65,6 +66,7 @@ class Estate:
     now: datetime
     serial: int = 0
     rollouts: dict[str, list[Rollout]] = field(default_factory=dict)
+    officers: tuple[str, ...] = OFFICERS
 
     @classmethod
     def create(
@@ -148,9 +150,13 @@ class Estate:
         schedule: Schedule = AT_ONCE,
         product: str = "",
         issued_at: datetime | None = None,
+        attachments: Mapping[str, Path] | None = None,
         **described: Any,
     ) -> Path:
-        """``hsp release build``; further arguments are fields of release.toml."""
+        """``hsp release build``; further arguments are fields of release.toml.
+
+        With ``attachments``, what was built before without them is built once more.
+        """
         product = product or self.product
         source = self.folder / "sources" / f"{product}-{version}"
         for name, content in (files or {"app.txt": f"{product} {version}\n".encode()}).items():
@@ -162,7 +168,10 @@ class Estate:
         description.write_text("".join(f"{name} = {_toml(v)}\n" for name, v in fields.items()))
         out = self.folder / "builds" / f"{product}-{version}"
         moment = issued_at or self.now - timedelta(minutes=1)
-        return artifacts.build(source, description, schedule, out, moment).folder
+        if attachments is not None:
+            shutil.rmtree(out, ignore_errors=True)
+        built = artifacts.build(source, description, schedule, out, moment, attachments=attachments)
+        return built.folder
 
     def propose(self, built: Path, lane: Lane = Lane.RELEASES, name: str = "") -> Path:
         """``hsp-sign propose``."""
@@ -187,7 +196,7 @@ class Estate:
         rollouts = home.online_public_keys(self.settings)["rollouts"]
         draft = self.draft(f"product-{product}")
         propose.product(Repository.read(self.store), product, people, rollouts, draft)
-        self.sign(draft.folder, *OFFICERS)
+        self.sign(draft.folder, *self.officers)
         self.publish_proposal(draft.folder)
 
     def publish(

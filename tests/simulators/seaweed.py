@@ -10,9 +10,7 @@ also when this process is killed. A bucket takes several of its 60 volumes: for 
 use prefixes of one bucket.
 """
 
-import ctypes
 import json
-import signal
 import subprocess
 import sys
 import tempfile
@@ -27,12 +25,11 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tests.simulators.peers import start
 from tests.simulators.ports import free_port
 
 ACCESS_KEY, SECRET_KEY = "staff", "staff-secret"
 _WEED = Path(sys.executable).parent / "weed"
-_LIBC = ctypes.CDLL(None)
-_PR_SET_PDEATHSIG = 1
 
 IDENTITIES = {
     "identities": [
@@ -103,16 +100,14 @@ class Seaweed:
             "s3.port.lance": 0,
             "master.telemetry": "false",
         }
-        with (folder / "weed.log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [_WEED, "server", "-filer", "-s3", *(f"-{k}={v}" for k, v in options.items())],
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=_end_with_parent,
-            )
+        command: list[str | Path] = [
+            _WEED,
+            "server",
+            "-filer",
+            "-s3",
+            *(f"-{k}={v}" for k, v in options.items()),
+        ]
+        self._process = start(command, folder, folder / "weed.log")
 
     def _wait(self) -> None:
         """Until a bucket can be made and an object written: the volumes come up last."""
@@ -195,7 +190,3 @@ class Seaweed:
 def _free_ports() -> dict[str, int]:
     names = ("master", "volume", "filer", "s3")
     return {name: free_port() for plain in names for name in (plain, f"{plain}.grpc")}
-
-
-def _end_with_parent() -> None:
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

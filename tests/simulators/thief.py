@@ -13,7 +13,7 @@ from typing import Any
 
 from tuf.api.metadata import Metadata, MetaFile, Snapshot, TargetFile, Targets, Timestamp
 
-from distribution.publish import OnlineKeys
+from distribution.online_keys import Generation
 from manifests.rollout import Rollout, RolloutPlan
 from manifests.target_paths import plan_path, rollouts_role
 from signing.errors import AlreadyStored
@@ -25,7 +25,7 @@ class Thief:
     """What they can do with a store and the keys of snapshot, timestamp and rollouts."""
 
     store: Store
-    online: OnlineKeys
+    keys: Generation
 
     def plan(self, product: str, *rollouts: Rollout) -> None:
         """Publish a plan of their own."""
@@ -45,7 +45,7 @@ class Thief:
         targets.targets = dict(targets.targets) if keep else {}
         for path, content in files.items():
             targets.targets[path] = self._upload(path, content)
-        self._write(metadata, self.online.rollouts, f"{targets.version}.{role}")
+        self._write(metadata, self.keys.rollouts, f"{targets.version}.{role}")
         snapshot.signed.meta[f"{role}.json"] = MetaFile(targets.version)
         self._commit(snapshot, timestamp)
 
@@ -58,10 +58,10 @@ class Thief:
     def _commit(self, snapshot: Metadata[Snapshot], timestamp: Metadata[Timestamp]) -> None:
         snapshot.signed.version += 1
         snapshot.signed.expires = timestamp.signed.expires = _soon()
-        self._write(snapshot, self.online.snapshot, f"{snapshot.signed.version}.snapshot")
+        self._write(snapshot, self.keys.snapshot, f"{snapshot.signed.version}.snapshot")
         timestamp.signed.version += 1
         timestamp.signed.snapshot_meta = MetaFile(snapshot.signed.version)
-        timestamp.sign(self.online.timestamp)
+        timestamp.sign(self.keys.timestamp)
         _, tag = self.store.read_tagged("metadata/timestamp.json")
         self.store.replace("metadata/timestamp.json", timestamp.to_bytes(), tag)
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 
 from tests.simulators.power import PLAIN, Loss
 from tests.torture.bench import Bench, Story, bench
-from tests.torture.power_loss import Harness, Recording, State, record, states, states_by_chance
+from tests.torture.power_loss import Harness, State, states, states_by_chance
+from tests.torture.recording import Recording, record
 from tests.torture.rows import Outcome, Scale
 from tests.torture.shares import Share, Tally, in_shares
 

@@ -13,8 +13,6 @@ from tests.simulators.mortal import Ending, children
 from tests.torture.bench import NEW, OLD, PRODUCT, Bench, Settled, answer
 
 FINAL = frozenset({Phase.CONFIRMED, Phase.REVERTED, Phase.FAILED, Phase.REVERT_FAILED})
-MOST_UNFINISHED_FILES = 2
-"""Files of writes that were cut off; the next write to the same place removes them."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +128,7 @@ def _leftovers(state: Path, kept_in_downloads: int) -> Iterator[str]:
         if len(left) > most:
             yield f"{name} still holds {left}"
     unfinished = [str(path.relative_to(state)) for path in state.rglob(".*.new")]
-    if len(unfinished) > MOST_UNFINISHED_FILES:
+    if unfinished:
         yield f"unfinished files are left: {unfinished}"
     known = {OLD, NEW, f"{OLD}.release", f"{NEW}.release", "current", "previous"}
     strangers = {path.name for path in (state / "slots" / PRODUCT).iterdir()} - known

@@ -86,7 +86,7 @@ def _batch(seed: int, numbers: range, every: list[Subject], tally: Tally) -> Non
 
     if _growth(all_of_them) > MOST_BYTES:
         for number in numbers:  # which of them was it?
-            grown = _growth(partial(_try, seed, number, every))
+            grown = _growth(partial(_read, *drawn(seed, number, every)))  # not the making of it
             if grown > MOST_BYTES:
                 tally.wrong += 1
                 tally.note(f"{_named(seed, number, every)}: {grown >> 20} MiB")

@@ -38,7 +38,7 @@ class _Memory(Fetcher):
 
     files: Mapping[str, bytes]
 
-    def get(self, url: str, most_bytes: int) -> Answer:
+    def get(self, url: str, most_bytes: int, *, compressed: bool = False) -> Answer:
         body = self.files.get(url.removeprefix("http://memory"))
         if body is None:
             return Answer(404, {}, b"")

@@ -5,13 +5,15 @@ import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import hdiffpatch
 import zstandard
 
 from client_updater import archive
 from client_updater.deltas import Basis, rebuilt
 from client_updater.slots import verify_tree
+from distribution.delta_coding import patch
+from distribution.shared_runs import rest, shared_runs
 from manifests import delta
+from manifests.delta_frames import MAGIC, Shared, framed, frames, split
 from manifests.errors import UpdateError
 from manifests.release import Artifact
 from tests.simulators.repository import pack
@@ -89,12 +91,15 @@ def applied_deltas(folder: Path) -> Subject:
             verify_tree(slot, before.files)
         return None
 
-    patches = (
-        hdiffpatch.diff(_joined(batch.old, old), _joined(batch.new, new))
-        for batch in delta.batches(before.files, after.files)
-    )
-    sample = delta.MAGIC + b"".join(map(delta.framed, patches))
+    batches = delta.batches(before.files, after.files)
+    sample = MAGIC + b"".join(_frame(batch, old, new) for batch in batches)
     return Subject("delta, applied", [sample], read, 0.08)
+
+
+def _frame(batch: delta.Batch, old: Mapping[str, bytes], new: Mapping[str, bytes]) -> bytes:
+    before, after = _joined(batch.old, old), _joined(batch.new, new)
+    shared = list(shared_runs(before, after, batch.beside))
+    return framed(shared, patch(*rest(before, after, shared)))
 
 
 def _joined(stretches: Iterable[delta.Stretch], files: Mapping[str, bytes]) -> bytes:
@@ -107,13 +112,15 @@ def deltas() -> Subject:
     old, _ = pack({f"f{n}.py": bytes([n]) * 900 for n in range(6)})
     new, _ = pack({f"f{n}.py": bytes([n + n % 2]) * 901 for n in range(1, 7)})
     batches = delta.batches(old, new)
-    sample = delta.MAGIC + b"".join(delta.framed(bytes(range(40)) * 3) for _ in batches)
+    shared = [Shared(3, 700, 300), Shared(200, 0, 1500)]
+    sample = MAGIC + b"".join(framed(shared, bytes(range(40)) * 3) for _ in batches)
 
     def read(data: bytes) -> object:
-        stretches = list(delta.patch_stretches(io.BytesIO(data), len(batches)))
-        patches = (data[offset : offset + size] for offset, size in stretches)
-        if delta.MAGIC + b"".join(map(delta.framed, patches)) != data:
+        found = list(frames(io.BytesIO(data), len(batches)))
+        patches = (data[frame.patch_offset :][: frame.patch_size] for frame in found)
+        made = (framed(frame.shared, patch) for frame, patch in zip(found, patches, strict=True))
+        if MAGIC + b"".join(made) != data:
             raise AssertionError("the delta is not what was read of it")
-        return stretches
+        return [split(batch, frame.shared) for batch, frame in zip(batches, found, strict=True)]
 
     return Subject("delta", [sample], read, 6)

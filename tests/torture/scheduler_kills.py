@@ -265,7 +265,7 @@ def _open_in(rollout: Rollout | None) -> int:
 
 
 def _document(session: Session, row: RolloutRow) -> Rollout:
-    return rollout_document(row, waves_of(session, row.id))
+    return rollout_document(session, row)
 
 
 def _stands_below(site: Talker, version: str, bound: int) -> bool:

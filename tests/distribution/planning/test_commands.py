@@ -145,6 +145,8 @@ def test_a_clients_calendar_and_its_address(house: House, home: Path, tmp_path: 
     done(home, "calendar", "export", "warung", "--out", file)
     assert Calendar.from_ical(file.read_bytes())["X-WR-CALNAME"] == "Updates at warung"
     assert done(home, "calendar", "export", "warung").startswith("BEGIN:VCALENDAR")
+    file.write_text(ICS.replace("2126", "2026").replace("2127", "2027"))
+    assert "cutoff" in refused(home, "calendar", "site-toml", file, "--zone", "UTC", "--cutoff", -1)
     address = done(home, "calendar", "subscribe", "warung").strip()
     assert "/v1/clients/warung/calendar.ics?token=hsp-calendar-" in address
     assert done(home, "calendar", "unsubscribe", "warung") == "1 address ended\n"

@@ -14,8 +14,10 @@ from distribution import (
     freeze_records,
     freezes,
     plans,
+    staff,
 )
 from distribution.api import application
+from distribution.calendar_import import read_freezes
 from distribution.errors import Invalid, NotFound
 from distribution.freeze_records import Scope
 from distribution.rollouts import Word
@@ -232,6 +234,48 @@ def test_a_client_sees_its_windows_freezes_and_planned_installs(house: House) ->
     assert "BEGIN:VTIMEZONE" in text
     assert "klinik" not in text
     assert "secret" not in text
+
+
+def test_what_is_exported_is_read_back_as_the_same_freeze(house: House) -> None:
+    house.site("shop")
+    yearly = CLOSING.model_copy(
+        update={
+            "rule": "FREQ=YEARLY",
+            "except_starts": (datetime(2027, 11, 25), datetime(2030, 11, 25)),  # noqa: DTZ001 - local
+        }
+    )
+    announce(house, Scope.CLIENT, "warung", yearly)
+    [read] = read_freezes(exported(house), "", house.clock.now).freezes
+    assert read.model_copy(update={"name": yearly.name}) == yearly
+
+
+def test_over_the_api_a_freeze_is_announced_listed_and_lifted(house: House) -> None:
+    house.start("2.0", schedule(ALL))
+    token = staff.make_token(house.server.settings, "ani", house.clock.now)
+    with TestClient(application(house.server)) as client:
+        client.headers["Authorization"] = f"Bearer {token}"
+        what = {
+            "name": "closing",
+            "zone": "Asia/Jakarta",
+            "starts": "2026-11-25T00:00",
+            "duration_seconds": 3 * 86400,
+        }
+        wanted = {"scope": "global", "freeze": what, "reason": "the books are closed"}
+        for _ in range(2):
+            made = client.post("/v1/freezes", json=wanted).json()
+            assert (made["number"], made["by"]) == (1, "ani")
+        assert [f.name for f in in_plan(house)] == ["closing"], "published at once"
+        assert client.get("/v1/freezes").json() == [made]
+        nobody = {**wanted, "scope": "client", "subject": "nobody"}
+        assert client.post("/v1/freezes", json=nobody).status_code == 404
+        badly = {**wanted, "freeze": {**what, "zone": "Mars/Phobos"}}
+        assert client.post("/v1/freezes", json=badly).status_code == 422
+        unknown = {**wanted, "freeze": {**what, "until": "2027"}}
+        assert client.post("/v1/freezes", json=unknown).status_code == 422
+        over = {"reason": "the books were closed early"}
+        assert client.post("/v1/freezes/1/lift", json=over).json() == []
+        assert in_plan(house) == ()
+        assert client.post("/v1/freezes/1/lift", json=over).status_code == 404
 
 
 def test_the_same_calendar_has_the_same_uids_so_that_programs_update_in_place(house: House) -> None:

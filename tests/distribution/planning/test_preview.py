@@ -155,13 +155,33 @@ def test_the_next_wave_waits_for_the_windows_of_the_one_before() -> None:
     assert "1 waiting for a window" in found.waves[1].held_by
 
 
-def test_a_limit_on_sites_at_once_spreads_a_wave() -> None:
-    schedule = a_schedule(WHOLE).model_copy(update={"limits": Limits(at_once=1)})
+def limited(**limits: int) -> Schedule:
+    return a_schedule(WHOLE).model_copy(update={"limits": Limits(**limits)})
+
+
+def test_where_one_at_a_time_is_allowed_they_begin_one_after_the_other() -> None:
     free = planned(*(a_site(n) for n in range(8)))
-    limited = planned(*(a_site(n) for n in range(8)), schedule=schedule)
     assert len(set(free.begin)) == 1
-    apart = [later - one for one, later in pairwise(limited.begin)]
-    assert min(apart) >= timedelta(seconds=600)
+    found = planned(*(a_site(n) for n in range(8)), schedule=limited(at_once=1))
+    apart = [later - one for one, later in pairwise(found.begin)]
+    assert set(apart) == {timedelta(seconds=600)}
+
+
+def test_a_client_that_has_one_in_progress_holds_up_no_other() -> None:
+    found = planned(*(a_site(n) for n in range(8)), schedule=limited(at_once_per_client=1))
+    for client in ("client-0", "client-1"):
+        begun = sorted(s.start for s in found.sites if s.client_id == client and s.start)
+        assert begun == [START + timedelta(seconds=600 * n) for n in range(4)]
+
+
+def test_who_does_not_get_its_turn_in_this_window_gets_it_in_the_next() -> None:
+    """A window of two hours holds twelve installs of ten minutes."""
+    sites = [a_site(n, windows=[NIGHT]) for n in range(15)]
+    found = planned(*sites, schedule=limited(at_once=1), deadline=START + timedelta(hours=20))
+    night = START.replace(hour=22)
+    assert found.begin[:12] == [night + timedelta(minutes=10 * n) for n in range(12)]
+    assert found.begin[12] == night + timedelta(days=1)
+    assert len(found.late) == 3
 
 
 def test_a_wave_that_can_never_pass_shuts_those_behind_it() -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from itertools import accumulate, count
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from distribution.assessment import Finish, OpenNextWave, Pause, assess
 from distribution.errors import Invalid
 from distribution.schedules import load_schedule
+from distribution.simulated_turns import in_turn
 from distribution.simulation import NEVER, Drawn, End, Fleet, roll_out, simulate
 from distribution.standing import Candidate, Course, Outcome, tally
 from manifests.release import Release, ReleaseManifest
@@ -197,11 +198,46 @@ def test_a_release_that_fails_at_one_site_in_five_is_caught_in_the_first_wave() 
     assert 0 < reach.median <= reach.p95 <= reach.worst < 0.01
 
 
-def test_a_limit_on_sites_at_once_spreads_the_waves_wider() -> None:
-    fleet, free = Fleet(400, 0.3), a_schedule(2000, WHOLE, spread=0)
-    limited = free.model_copy(update={"limits": Limits(at_once=5)})
+LIMITS = {
+    "of all": Limits(at_once=5),
+    "of each client": Limits(at_once_per_client=1),
+    "both": Limits(at_once=6, at_once_per_client=2),
+}
+
+
+def most_at_once(starts: list[int], ends: list[int]) -> int:
+    """How many had begun and not ended, at the worst moment."""
+    steps = sorted([*((s, 1) for s in starts), *((e, -1) for e in ends)])
+    return max(accumulate(step for _, step in steps))
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_no_more_than_allowed_are_in_progress_at_any_moment(name: str) -> None:
+    limits, random = LIMITS[name], np.random.default_rng(7)
+    turns, delays = random.integers(0, 900, 80), random.integers(0, 300, 80)
+    clients = random.integers(0, 4, 80)
+    starts = in_turn(limits, turns, delays, clients, 300)
+    assert all(starts >= turns + delays)
+    everybody = most_at_once(list(starts), list(starts + 300))
+    assert everybody <= (limits.at_once or 80)
+    for client in range(4):
+        mine = starts[clients == client]
+        each = most_at_once(list(mine), list(mine + 300))
+        assert each <= (limits.at_once_per_client or 80)
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_where_few_may_be_in_progress_a_bad_release_gets_less_far(name: str) -> None:
+    fleet, free = Fleet(400, 0.3, clients=5), a_schedule(2000, WHOLE, spread=0)
+    limited = free.model_copy(update={"limits": LIMITS[name]})
     reached = [simulate(schedule, fleet, range(10)).median for schedule in (free, limited)]
     assert reached[1] < reached[0] / 2
+
+
+def test_a_limit_that_would_take_years_is_refused() -> None:
+    crawling = a_schedule(WHOLE).model_copy(update={"limits": Limits(at_once=1)})
+    with pytest.raises(Invalid, match="three years"):
+        simulate(crawling, Fleet(300_000, 0.1), range(1))
 
 
 def test_a_faster_schedule_lets_a_bad_release_go_further() -> None:

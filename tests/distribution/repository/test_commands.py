@@ -12,7 +12,9 @@ from click.testing import CliRunner, Result
 from distribution.cli import main as hsp
 from distribution.server import online_passphrase
 from distribution.settings import Settings
+from signing import signers
 from signing.cli import main as hsp_sign
+from tests.simulators.builder import BUILDER, sbom, statement, tar_of, written
 
 Run = Callable[..., Result]
 
@@ -282,3 +284,53 @@ def test_schemas_are_published(run: Run, name: str) -> None:
     schema = json.loads(run("hsp", "schema", name).stdout)
     assert schema["properties"]["format"]
     assert schema["title"]
+
+
+def test_officers_ask_for_provenance_and_a_release_carries_it(
+    run: Run, repository: None, built: str
+) -> None:
+    """As docs/release-engineer.md tells it."""
+    run("hsp-sign", "keygen", "ci", "--out", "keys")
+    builder = ("--require-builder", BUILDER, "--builder-key", "keys/ci.pub", "--require-sbom")
+    told = run("hsp", "product", "require", "kasir", *builder)
+    assert "what releases of kasir must carry" in told.stdout
+    _sign_and_publish(run, "hsp-home/proposals/require-kasir", "ani", "budi")
+    listed = run("hsp", "product", "list").stdout
+    assert "kasir: 2 of sari, joko" in listed
+    assert f"must carry a statement that it was built by {BUILDER}" in listed
+    assert "must carry a statement of the type https://slsa.dev/provenance/v1" in listed
+    assert "must carry a signature on the statement by ci (key " in listed
+    refused = run("hsp", "release", "propose", built, "--out", "p", status=65).stderr
+    assert "kasir 2.1.0 has no provenance" in refused
+    assert "--provenance FILE --sbom FILE" in refused
+
+    key = signers.read_public(Path("keys/ci.pub"))
+    ci = signers.signer_for("keys/ci.key", [key], "correct horse")
+    said = written(Path("said"), statement(tar_of(Path(built)), signer=ci), sbom())
+    told = run(
+        "hsp", "release", "build", "app", "--description", "release.toml", "--pace", "standard",
+        "--out", "build/again", "--provenance", str(said["provenance.json"]),
+        "--sbom", str(said["sbom.cdx.json"]),
+    )  # fmt: skip
+    assert "with provenance.json: " in told.stdout
+    run("hsp", "release", "propose", "build/again", "--out", "p")
+    assert f"built by {BUILDER}" in run("hsp-sign", "status", "p").stdout
+    _sign_and_publish(run, "p", "sari", "joko")
+    for words in (("--nothing", *builder), ()):
+        run("hsp", "product", "require", "kasir", *words, status=2)
+    assert (
+        "NO LONGER ASKS"
+        in run("hsp", "product", "require", "kasir", "--nothing", "--out", "p2").stdout
+    )
+
+
+def test_a_vendors_product(run: Run, repository: None) -> None:
+    """As docs/vendors.md tells it."""
+    run("hsp-sign", "keygen", "acme.lena", "--out", "keys")
+    people = (*_options("author", "acme.lena"), *_options("approver", "joko"))
+    told = run("hsp", "product", "add", "till", *people, status=65).stderr
+    assert "acme.lena signs for a vendor" in told
+    told = run("hsp", "product", "add", "till", "--vendor", "acme", *people).stdout
+    assert "neither acme nor we can publish without the other" in told
+    _sign_and_publish(run, "hsp-home/proposals/product-till", "ani", "budi")
+    assert "till of the vendor acme: 2 of acme.lena, joko" in run("hsp", "product", "list").stdout

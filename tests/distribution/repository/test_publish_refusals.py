@@ -176,7 +176,7 @@ def test_a_folder_that_is_no_proposal(estate: Estate, tmp_path: Path) -> None:
 
 def test_the_server_of_another_repository(estate: Estate, proposal: Path, tmp_path: Path) -> None:
     estate.online = Estate.create(tmp_path / "other").online
-    _refused(estate, proposal, Misconfigured, "is not the one that root 1 names")
+    _refused(estate, proposal, Misconfigured, "is not one that the repository lists for snapshot")
 
 
 def test_a_store_that_was_tampered_with_is_not_built_upon(estate: Estate, proposal: Path) -> None:

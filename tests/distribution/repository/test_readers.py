@@ -126,7 +126,7 @@ def test_an_approver_with_a_p256_key(estate: Estate, tmp_path: Path) -> None:
     signers.generate("mila", tmp_path / "keys", PASSPHRASE, scheme=signers.P256, rounds=ROUNDS)
     people = [estate.public("sari"), estate.public("mila")]
     draft = estate.draft("product-till")
-    online = estate.online.rollouts.public_key
+    online = estate.online.generations[0].rollouts.public_key
     propose.product(Repository.read(estate.store), "till", people, online, draft)
     estate.sign(draft.folder, "ani", "budi")
     estate.publish_proposal(draft.folder)

@@ -6,7 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from distribution.assessment import Finish, Hold, OpenNextWave, Pause, Verdict, assess
+from distribution.assessment import (
+    Finish,
+    Hold,
+    OpenNextWave,
+    Pause,
+    StandStill,
+    Verdict,
+    assess,
+)
 from distribution.standing import Candidate, Counts, Course, Outcome, Said, tally
 from manifests.file_list import FileEntry
 from manifests.release import Artifact, Release, ReleaseManifest
@@ -239,14 +247,42 @@ def test_sites_that_wait_for_their_window_are_waited_for() -> None:
         candidate(9, said=Said("wait", LATER)),
     ]
     assert judged(sites, opened=2) == Hold(
-        "9 of 10 expected sites run it, 95 % are needed: 1 waiting for a window"
+        "9 of 10 expected sites run it, 95 % are needed: 1 waiting for a window or their turn"
     )
     assert isinstance(judged(sites, opened=2, success_threshold_percent=90), Finish)
 
 
 def test_a_wave_of_silent_sites_proves_nothing() -> None:
     found = judged(many(5, online=False), opened=2)
-    assert found == Hold("none of 5 admitted sites can be expected: 5 silent")
+    assert found == StandStill(
+        "it stands still: none of 5 admitted sites can be expected, and nobody is on the way: "
+        "5 silent; it goes on when they do; an approver may stop it"
+    )
+
+
+def test_too_few_failures_for_the_stop_rule_are_a_standstill_that_says_so() -> None:
+    ended = [*many(2, outcome=Outcome.CONFIRMED), candidate(2, outcome=Outcome.FAILED)]
+    found = judged(ended, opened=2)
+    assert found == StandStill(
+        "it stands still: 2 of 3 expected sites run it, 95 % are needed, and nobody is on the "
+        "way: 1 failed; an approver may resume it, which leaves the failures out, or stop it",
+        failed=1,
+    )
+    for other in (
+        candidate(3),
+        candidate(3, outcome=Outcome.TRYING),
+        candidate(3, outcome=Outcome.FETCHING),
+        candidate(3, said=Said("wait", LATER)),
+    ):
+        on_the_way = judged([*ended, other], opened=2)
+        assert isinstance(on_the_way, Hold) and not isinstance(on_the_way, StandStill)
+
+
+def test_a_site_that_vanished_while_it_fetched_is_silent_and_holds_nobody_up() -> None:
+    gone = candidate(9, outcome=Outcome.FETCHING, online=False)
+    sites = [*many(3, outcome=Outcome.CONFIRMED), gone]
+    assert total(course(schedule(ALL)), sites).silent == 1
+    assert judged(sites, opened=2) == Finish("every wave has passed")
 
 
 def test_the_next_wave_waits_for_its_time() -> None:

@@ -142,6 +142,31 @@ def test_a_recall_stops_it_and_gives_l3_the_incidents(house: House) -> None:
         rollouts.recall(house.database, PRODUCT, "2.0", WATI, house.clock.now)
 
 
+def test_a_stop_by_a_person_is_l3s_too_until_a_newer_version_is_through(house: House) -> None:
+    shop = house.site("shop")
+    house.start("2.0", schedule(ALL))
+    shop.fails()
+    house.tick(1)
+    rollouts.stop(house.database, PRODUCT, "2.0", WATI, house.clock.now)
+
+    def open_now() -> dict[FailureCode, list[str]]:
+        with house.database.reading() as session:
+            found = [t for t in queue(session, Which.OPEN) if not t.part_of]
+        return {t.code: [incident.site_id for incident in t.incidents] for t in found}
+
+    assert open_now() == {FailureCode.ROLLOUT_STOPPED: ["shop"]}
+    house.start("2.1", schedule(ALL))
+    shop.confirms("2.1")
+    house.tick(20)
+    assert open_now() == {}
+    rollouts.stop(house.database, PRODUCT, "2.1", WATI, house.clock.now)
+    assert open_now() == {FailureCode.ROLLOUT_STOPPED: []}, "nothing failed, and L3 still hears"
+    house.start("2.2", schedule(ALL))
+    shop.confirms("2.2")
+    house.tick(20)
+    assert open_now() == {}
+
+
 def test_a_clients_yes_reaches_its_own_sites_only(house: House) -> None:
     shop, other = house.site("shop"), house.site("ward", client_id="apotek")
     house.start("2.0", schedule(ALL))
@@ -157,6 +182,31 @@ def test_a_clients_yes_reaches_its_own_sites_only(house: House) -> None:
     assert shop.check_in().approved == {}
     with pytest.raises(Conflict, match="stopped"):
         approvals.approve(house.database, PRODUCT, "2.0", "apotek", word, now)
+
+
+def test_a_listing_names_every_brake_that_holds_a_site(house: House, ani: TestClient) -> None:
+    house.site("shop")
+    house.site("ward", client_id="apotek")
+    house.start("2.0", schedule(ALL))
+
+    def listed() -> dict[str, str]:
+        return {site["site_id"]: site["hold"] for site in ani.get("/v1/sites").json()["sites"]}
+
+    assert listed() == {"shop": "", "ward": ""}
+    on = [(Scope.SITE, "shop"), (Scope.CLIENT, "apotek"), (Scope.PRODUCT, PRODUCT)]
+    for scope, target in on:
+        brakes.put_on(house.database, scope, target, WATI, house.clock.now)
+    said = f"({WATI.by}: {WATI.reason})"
+    of_product = f"a brake on {PRODUCT} is on {said}"
+    assert listed() == {
+        "shop": f"a brake on this site is on {said}; {of_product}",
+        "ward": f"a brake on all of the client's sites is on {said}; {of_product}",
+    }
+    assert ani.get("/v1/sites/shop").json()["site"]["hold"] == listed()["shop"]
+    words = ["--home", str(house.server.settings.home), "site", "list"]
+    assert ", held" in CliRunner().invoke(main, words).output
+    brakes.put_on(house.database, Scope.GLOBAL, "", WATI, house.clock.now)
+    assert listed()["ward"].endswith(f"a brake on everything is on {said}")
 
 
 # --- as staff say it

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,12 @@ from click.testing import CliRunner, Result
 
 from distribution import catalogue
 from distribution.cli import main
+from distribution.server import utc_now
+from distribution.tables import Site
 from manifests.check_in import Invitation
 from manifests.failures import FailureCode
 from manifests.install_report import Phase
-from manifests.rollout import Ring, RolloutPlan, RolloutState
+from manifests.rollout import Ring, RolloutPlan, RolloutState, SiteFilter
 from manifests.target_paths import plan_path
 from tests.simulators.house import PRODUCT, House, Talker, schedule
 
@@ -107,6 +110,32 @@ def test_a_rollout_from_the_command_line(house: House) -> None:
     assert "cannot be running" in hsp(house, *refused_words).stderr
 
 
+def test_a_rollout_is_started_for_some_sites_only(house: House) -> None:
+    house.estate.publish("2.0")
+    words = ("--client", "warung", "--site", "shop", "--tag", "lab", "--tag", "x-ray")
+    more = ("--region", "bali", "--platform", "any", "--installed", ">=1,<2")
+    done(house, "rollout", "start", PRODUCT, "2.0", *words, *more)
+    plan = RolloutPlan.from_bytes(catalogue.read_target(house.server.store, plan_path(PRODUCT)))
+    assert plan.rollouts[0].only == SiteFilter(
+        clients=("warung",), sites=("shop",), tags=("lab", "x-ray"),
+        regions=("bali",), platforms=("any",), installed=">=1,<2",
+    )  # fmt: skip
+    refused_words = ("rollout", "start", PRODUCT, "2.0", "--installed", "newest")
+    assert "not a version range" in hsp(house, *refused_words).stderr
+
+
+def test_status_says_how_soon_all_sites_knew_of_a_pause(house: House) -> None:
+    house.site("shop")
+    house.start("2.0", schedule(10_000))
+    reason = ("--reason", "prices are missing", "--by", "ani")
+    house.clock.now = house.clock.now.now(house.clock.now.tzinfo)
+    house.site("till")
+    done(house, "rollout", "pause", PRODUCT, "2.0", *reason)
+    assert "0 of 1 online sites know of it by now; sites ask every 300 s" in done(
+        house, "rollout", "status"
+    )
+
+
 @pytest.mark.parametrize("name", ["standard", "accelerated", "emergency"])
 def test_our_schedules_are_known_by_name(house: House, name: str) -> None:
     house.estate.publish("2.0")
@@ -142,6 +171,16 @@ def test_what_a_hostile_site_writes_does_not_steer_a_terminal(house: House) -> N
     house.tick()
     told = done(house, "tickets", "--sites")
     assert not set("\x1b\x07\u202e") & set(told)
+
+
+def test_a_site_whose_stick_is_on_its_way_is_offline(house: House) -> None:
+    site, now = house.site("warung-1"), utc_now()
+    for due, state in ((timedelta(days=14), "offline"), (-timedelta(minutes=1), "silent")):
+        with house.database.writing() as session:
+            row = session.get_one(Site, site.site_id)
+            row.last_seen, row.expected_by = now - timedelta(days=1), now + due
+            session.add(row)
+        assert state in done(house, "site", "list").split()
 
 
 def test_sites_are_listed_with_what_they_run_and_say(house: House) -> None:

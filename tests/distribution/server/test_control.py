@@ -1,16 +1,13 @@
-"""What the scheduler keeps beside the waves: crowding, deadlines, windows, age."""
+"""What the scheduler keeps beside the waves: deadlines, windows, age."""
 
 from datetime import timedelta
-from itertools import pairwise
 
-from distribution import aging, openings, rollouts
-from distribution.crowding import NOTICED_AFTER_SECONDS, spread_seconds
+from distribution import aging, openings
 from distribution.tickets import Ticket, Which, queue
-from manifests import rollout as language
 from manifests.failures import FailureCode, Tier
 from manifests.install_report import Phase
-from manifests.rollout import Limits, Ring
-from manifests.site import SitePolicy, SiteProfile
+from manifests.rollout import Limits
+from manifests.site import SitePolicy
 from manifests.window import MaintenanceWindow
 from tests.simulators.house import BEGIN, PRODUCT, House, Talker, schedule
 
@@ -20,42 +17,6 @@ ALL = 10_000
 def tickets(house: House, code: FailureCode) -> list[Ticket]:
     with house.database.reading() as session:
         return [t for t in queue(session, Which.OPEN) if t.code is code]
-
-
-# --- so many at once
-
-
-def turns(house: House, version: str) -> list[float]:
-    with house.database.reading() as session:
-        row = rollouts.find(session, PRODUCT, version)
-        waves = rollouts.course_of(session, row).rollout.waves
-    drawn = (language.draw(PRODUCT, version, f"site-{n}") for n in range(4))
-    found = (language.opens_at(waves, Ring.BROAD, each) for each in drawn)
-    return sorted(moment.timestamp() for moment in found if moment is not None)
-
-
-def test_turns_lie_so_far_apart_that_no_more_than_allowed_overlap(house: House) -> None:
-    house.sites(4)
-    limited = schedule(ALL).model_copy(update={"limits": Limits(at_once_per_client=1)})
-    release = house.start("2.0", limited)
-    taken = release.manifest.expected_duration_seconds + NOTICED_AFTER_SECONDS
-    found = turns(house, "2.0")
-    assert len(found) == 4
-    assert min(later - one for one, later in pairwise(found)) >= taken - 1
-
-
-def test_only_what_is_limited_is_spread_and_clients_wait_only_for_their_own(house: House) -> None:
-    house.sites(10)
-    release = house.start("2.0", schedule(ALL))
-    assert len(set(turns(house, "2.0"))) == 1
-    sites = [SiteProfile(site_id=f"s{n}", client_id="w") for n in range(10)]
-    assert spread_seconds(release, Limits(), (ALL,), 0, sites) == 0
-    one = spread_seconds(release, Limits(at_once_per_client=1), (ALL,), 0, sites)
-    three = spread_seconds(release, Limits(at_once_per_client=3), (ALL,), 0, sites)
-    assert one > three > 0
-    mixed = [s.model_copy(update={"client_id": s.site_id}) for s in sites]
-    assert spread_seconds(release, Limits(at_once_per_client=1), (ALL,), 0, mixed) == 0
-    assert spread_seconds(release, Limits(at_once=1), (ALL,), 0, mixed) == one
 
 
 # --- deadlines

@@ -7,17 +7,23 @@ from contextlib import closing
 import pytest
 from click.testing import CliRunner
 
-from distribution import brakes, catalogue, plans, rollouts
+from distribution import brakes, catalogue, freezes, plans, rollouts
 from distribution.brakes import Scope
 from distribution.cli import main
 from distribution.database import Database
 from distribution.errors import Conflict
+from distribution.freeze_records import Scope as Whose
 from distribution.rollouts import Word
+from manifests.freeze import Freeze
 from manifests.rollout import Rollout, RolloutPlan
 from manifests.target_paths import plan_path
 from tests.simulators.house import PRODUCT, House, schedule
 
 ALL = 10_000
+CLOSING = Freeze.model_validate(
+    {"name": "closing", "zone": "Asia/Jakarta", "starts": "2026-12-18T00:00", "duration_seconds": 9}
+)
+NIGHT = CLOSING.model_copy(update={"name": "night", "rule": "FREQ=DAILY"})
 WATI = Word("wati", "prices are missing")
 
 
@@ -55,6 +61,11 @@ def test_the_floor_is_taken_over_and_nothing_that_was_decided_is_forgotten(house
     rollouts.stop(house.database, PRODUCT, "2.0", WATI, house.clock.now)
     house.start("2.2", schedule(ALL, soak_seconds=600))
     brakes.put_on(house.database, Scope.PRODUCT, PRODUCT, WATI, house.clock.now)
+    for scope, subject, freeze in (
+        (Whose.EVERYTHING, "", CLOSING),
+        (Whose.PRODUCT, PRODUCT, NIGHT),
+    ):
+        freezes.announce(house.database, scope, subject, [freeze], WATI, house.clock.now)
     house.tick(1)
     before = published(house)
     restore(house)
@@ -78,6 +89,9 @@ def test_the_floor_is_taken_over_and_nothing_that_was_decided_is_forgotten(house
     assert (new["2.2"].state, new["2.2"].last_change.by) == ("paused", "budi")
     assert new["2.2"].waves == old["2.2"].waves
     assert after.brakes == before.brakes
+    assert after.freezes == before.freezes == (CLOSING, NIGHT)
+    assert "taken over: the freeze 'closing', for app" in result.output
+    assert "brakes, freezes and yeses of single clients" in result.output
     again = CliRunner().invoke(main, words)
     assert again.exit_code == 65
     assert "nothing to repair" in again.output

@@ -121,3 +121,29 @@ def test_a_link_in_the_repository_is_not_followed(client: TestClient, house: Hou
     targets.mkdir(exist_ok=True)
     (targets / "link").symlink_to(house.server.settings.home / "hsp.db")
     assert client.get("/repository/targets/link").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("accepted", "encoding"),
+    [
+        ("gzip", "gzip"),
+        ("br, gzip;q=0.5", "gzip"),
+        ("gzip;q=0", None),
+        ("identity", None),
+        ("", None),
+    ],
+)
+def test_large_metadata_is_compressed_for_who_takes_it(
+    client: TestClient, house: House, accepted: str, encoding: str | None
+) -> None:
+    stored = (house.server.settings.repository_folder / "metadata/1.root.json").read_bytes()
+    answer = client.get("/repository/metadata/1.root.json", headers={"Accept-Encoding": accepted})
+    assert answer.content == stored
+    assert answer.headers.get("content-encoding") == encoding
+    assert answer.headers["vary"] == "Accept-Encoding"
+
+
+def test_a_small_timestamp_is_not_compressed(client: TestClient, house: House) -> None:
+    headers = {"Accept-Encoding": "gzip"}
+    answer = client.get("/repository/metadata/timestamp.json", headers=headers)
+    assert "content-encoding" not in answer.headers

@@ -5,11 +5,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlmodel import select
 
 from distribution import catalogue, plans, rollouts, scheduler
+from distribution.database import Database
 from distribution.errors import Conflict
 from distribution.loop import Scheduler
 from distribution.rollouts import Word
@@ -109,17 +112,25 @@ def test_it_ends_at_once_when_it_is_told_to(house: House) -> None:
     assert time.monotonic() - began < 5
 
 
-def test_people_and_schedulers_at_once_publish_the_last_word(house: House) -> None:
+def another_machine(house: House, folder: Path) -> Database:
+    """The same database, without the locks that keep one machine's processes apart."""
+    folder.mkdir()
+    return Database(house.database.engine, folder)
+
+
+def test_people_and_schedulers_at_once_publish_the_last_word(house: House, tmp_path: Path) -> None:
     house.start("2.0", schedule(ALL))
     server, now = house.server, house.clock.now
+    machines = (house.database, another_machine(house, tmp_path / "locks"))
 
     def say(number: int) -> None:
         verb = rollouts.pause if number % 2 else rollouts.resume
+        database = machines[number // 2 % 2]
         try:
-            verb(server.database, PRODUCT, "2.0", Word(f"person {number}", "x"), now)
+            verb(database, PRODUCT, "2.0", Word(f"person {number}", "x"), now)
         except Conflict:
             return
-        plans.publish(server.database, server.store, server.online, PRODUCT, now)
+        plans.publish(database, server.store, server.online, PRODUCT, now)
 
     with ThreadPoolExecutor(8) as people:
         list(people.map(say, range(40)))
@@ -128,6 +139,26 @@ def test_people_and_schedulers_at_once_publish_the_last_word(house: House) -> No
         row = session.get_one(PlanRow, PRODUCT)
         assert row.document == data
         assert RolloutPlan.from_bytes(data).serial == row.serial > 10
+
+
+def test_a_machine_that_slept_puts_no_older_plan_in_the_place_of_a_newer(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.start("2.0", schedule(ALL))
+    server, now, word = house.server, house.clock.now, Word("ani", "x")
+    other, real = another_machine(house, tmp_path / "locks"), plans.publish_targets
+    rollouts.pause(house.database, PRODUCT, "2.0", word, now)
+
+    def slow(*arguments: Any, **options: Any) -> None:
+        monkeypatch.setattr(plans, "publish_targets", real)
+        rollouts.stop(other, PRODUCT, "2.0", word, now)  # meanwhile, on another machine
+        plans.publish(other, server.store, server.online, PRODUCT, now)
+        real(*arguments, **options)
+
+    monkeypatch.setattr(plans, "publish_targets", slow)
+    plans.publish(house.database, server.store, server.online, PRODUCT, now)
+    plan = RolloutPlan.from_bytes(catalogue.read_target(server.store, plan_path(PRODUCT)))
+    assert plan.rollouts[0].state == "stopped"
 
 
 def test_many_sites_report_at_once_and_nothing_is_lost(house: House) -> None:

@@ -61,10 +61,10 @@ def test_a_bad_release_is_paused_in_its_first_wave(house: House) -> None:
     assert len(others) == 20
 
 
-def test_one_hostile_site_that_reports_a_thousand_failures_pauses_nothing(house: House) -> None:
+def test_one_hostile_site_that_reports_a_hundred_failures_pauses_nothing(house: House) -> None:
     hostile, *others = pilots(house)
     house.start("2.0", schedule(100, ALL))
-    for number in range(1000):
+    for number in range(100):  # a thousand in journeys/test_many_voices
         hostile.attempt += 1
         hostile.report(
             Phase.REVERTED, code=FailureCode.UNHEALTHY, detail=f"made up in {number} ways"

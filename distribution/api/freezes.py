@@ -1,0 +1,86 @@
+"""Freezes for staff: when sites must not be changed."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from distribution import freeze_records, freezes, plans
+from distribution.api import examples
+from distribution.api.access import NowDep, PersonDep, ServerDep, body_of
+from distribution.api.answers import errors
+from distribution.api.rollouts import MAX_BODY_BYTES, Reason, WordDep, reason_body
+from distribution.freeze_records import Announced, Scope
+from distribution.rollouts import Word
+from manifests.documents import parse_json, validated
+from manifests.freeze import Freeze
+
+router = APIRouter(tags=["control"])
+
+
+class NewFreeze(Reason):
+    """For whom, when, and why."""
+
+    scope: Scope
+    subject: str = ""
+    """The site's, client's or product's name; empty for everything."""
+    freeze: Freeze
+
+
+@router.get(
+    "/v1/freezes",
+    summary="List freezes",
+    responses={**examples.answer([examples.FREEZE], "Oldest first."), **errors(401, 503)},
+)
+def list_freezes(server: ServerDep, _: PersonDep, now: NowDep) -> list[Announced]:
+    """Those that are in force or ahead; who lifted which is in `hsp calendar changes`."""
+    with server.database.reading() as session:
+        return freeze_records.announced(session, now)
+
+
+@router.post(
+    "/v1/freezes",
+    summary="Announce a freeze",
+    responses={
+        **examples.answer(examples.FREEZE, "Announced."),
+        **errors(401, 404, 413, 422, 503),
+    },
+    openapi_extra=reason_body(NewFreeze, examples.NEW_FREEZE),
+)
+def announce(
+    person: PersonDep,
+    body: Annotated[bytes, Depends(body_of(MAX_BODY_BYTES))],
+    server: ServerDep,
+    now: NowDep,
+) -> Announced:
+    """Anyone in support may. The same one announced twice is there once."""
+    given = validated(NewFreeze, parse_json(body, "the body"), strict=True)
+    word = Word(person, given.reason)
+    _, products = freezes.announce(
+        server.database, given.scope, given.subject, [given.freeze], word, now
+    )
+    for product in products:
+        plans.publish_decision(server.database, server.store, server.online, product, now)
+    with server.database.reading() as session:
+        found = freeze_records.announced(session, now)
+    return next(
+        one
+        for one in found
+        if (one.scope, one.subject, one.freeze) == (given.scope, given.subject, given.freeze)
+    )
+
+
+@router.post(
+    "/v1/freezes/{number}/lift",
+    summary="Lift a freeze",
+    responses={
+        **examples.answer([], "Lifted; those that are left."),
+        **errors(401, 404, 413, 422, 503),
+    },
+    openapi_extra=reason_body(Reason, examples.REASON),
+)
+def lift(number: int, word: WordDep, server: ServerDep, now: NowDep) -> list[Announced]:
+    """It opens nothing that another freeze, a window or a brake keeps shut."""
+    for product in freezes.lift(server.database, number, word, now):
+        plans.publish_decision(server.database, server.store, server.online, product, now)
+    with server.database.reading() as session:
+        return freeze_records.announced(session, now)

@@ -1,0 +1,38 @@
+"""Reviews of break-glass releases for staff."""
+
+from fastapi import APIRouter
+
+from distribution import break_glass, reviews
+from distribution.api import examples
+from distribution.api.access import NowDep, PersonDep, ServerDep
+from distribution.api.answers import errors
+from distribution.api.rollouts import Reason, WordDep, reason_body
+from distribution.reviews import Review
+
+router = APIRouter(tags=["reviews"])
+
+
+@router.get(
+    "/v1/reviews",
+    summary="List reviews of break-glass releases",
+    responses={**examples.answer([examples.REVIEW], "Due first."), **errors(401, 503)},
+)
+def list_reviews(server: ServerDep, _: PersonDep, *, also_closed: bool = False) -> list[Review]:
+    """The open ones; with `also_closed`, all that ever were."""
+    with server.database.reading() as session:
+        return reviews.listed(session, also_closed=also_closed)
+
+
+@router.post(
+    "/v1/reviews/{number}/close",
+    summary="Close a review",
+    responses={
+        **examples.answer(examples.REVIEW, "Closed."),
+        **errors(401, 403, 404, 409, 413, 422, 503),
+    },
+    openapi_extra=reason_body(Reason, examples.REASON),
+)
+def close_review(number: int, word: WordDep, server: ServerDep, now: NowDep) -> Review:
+    """Never by who signed the release; the reason is the verdict."""
+    on_call = break_glass.people(server.store)
+    return reviews.close(server.database, number, word.by, word.reason, on_call, now)

@@ -1,0 +1,174 @@
+"""How soon the sites know of a pause or a stop: measured, by what they tell themselves.
+
+A plan reaches a site with a timestamp, and each check-in says which timestamp the site has seen. So
+the first check-in with that timestamp, or a later one, is when the site knew; the last of these is
+when every online site did. A site in the middle of an install asks when that is over, as it should
+(what has begun comes to its end): so those that were idle are measured apart as well.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, func, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from distribution import events
+from distribution.control_tables import NoticeRow
+from distribution.database import Database
+from distribution.events import EventKind
+from distribution.tables import Attempt, RolloutRow, Site, SiteProduct
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One pause or stop on its way.
+
+    Attributes:
+        sites: online ones that have the product; ``knowing``: those of them that know.
+        seconds: from the word to the last site's; None while one of them does not know.
+        idle_seconds: the same without the sites that were in the middle of an install.
+    """
+
+    said_at: datetime
+    published_at: datetime | None
+    known_at: datetime | None
+    sites: int
+    knowing: int
+    seconds: float | None
+    idle_seconds: float | None
+
+
+def begin(session: Session, row: RolloutRow, serial: int, now: datetime) -> None:
+    """A rollout was paused or stopped, by the plan with this serial."""
+    assert row.id is not None  # noqa: S101 - it came from the database
+    session.add(NoticeRow(rollout_id=row.id, product=row.product, said_at=now, serial=serial))
+
+
+def are_due(database: Database, product: str, serial: int) -> bool:
+    """Whether one is in the plan with this serial and has not been noted as published."""
+    with database.reading() as session:
+        return session.exec(_unpublished(product, serial)).first() is not None
+
+
+def published(
+    database: Database, product: str, serial: int, timestamp_version: int, now: datetime
+) -> None:
+    """The plan with this serial is there for every site that sees this timestamp."""
+    with database.writing() as session:
+        for notice in session.exec(_unpublished(product, serial)).all():
+            notice.timestamp_version, notice.published_at = timestamp_version, now
+            session.add(notice)
+
+
+def heard(
+    session: Session, site: Site, timestamp_version: int, online_since: datetime, now: datetime
+) -> None:
+    """A site tells which timestamp it has seen; ``site`` is as it was before."""
+    seen = site.timestamp_version
+    if timestamp_version != seen:
+        site.timestamp_version = timestamp_version
+    if timestamp_version <= seen or site.last_seen < online_since:
+        return
+    of_mine = select(SiteProduct.product).where(SiteProduct.site_id == site.id)
+    for notice in session.exec(_on_their_way().where(col(NoticeRow.product).in_(of_mine))).all():
+        if seen < (notice.timestamp_version or 0) <= timestamp_version:
+            _note(session, notice, site, now)
+
+
+def _note(session: Session, notice: NoticeRow, site: Site, now: datetime) -> None:
+    if site.enrolled_at > notice.said_at:
+        return
+    notice.told_at = now
+    if not _was_busy(session, site.id, notice.said_at):
+        notice.idle_told_at = now
+    session.add(notice)
+
+
+def _was_busy(session: Session, site_id: str, moment: datetime) -> bool:
+    wanted = select(Attempt.id).where(
+        Attempt.site_id == site_id,
+        Attempt.started_at <= moment,
+        col(Attempt.ended_at).is_(None) | (col(Attempt.ended_at) > moment),
+    )
+    return session.exec(wanted).first() is not None
+
+
+def look(database: Database, online_since: datetime, now: datetime) -> None:
+    """Settle those of which every online site knows.
+
+    Raises:
+        Unavailable: the database does not answer.
+    """
+    with database.reading() as session:
+        known = [
+            notice.id
+            for notice in session.exec(_on_their_way())
+            if _unknowing(session, notice, online_since) == 0
+        ]
+    for number in known:
+        with database.writing() as session:
+            _settle(session, session.get_one(NoticeRow, number), online_since, now)
+
+
+def _settle(session: Session, notice: NoticeRow, online_since: datetime, now: datetime) -> None:
+    assert notice.published_at is not None  # noqa: S101 - it was on its way
+    notice.sites = _count(session, notice, online_since)
+    notice.known_at = max(notice.told_at or notice.published_at, notice.published_at)
+    session.add(notice)
+    row = session.get_one(RolloutRow, notice.rollout_id)
+    about = {"product": row.product, "version": row.version}
+    seconds = (notice.known_at - notice.said_at).total_seconds()
+    events.tell(session, EventKind.KNOWN, now, **about, sites=notice.sites, seconds=seconds)
+
+
+def newest(session: Session, row: RolloutRow, online_since: datetime) -> Notice | None:
+    """How far the newest one of a rollout is; None when it was never paused or stopped."""
+    wanted = select(NoticeRow).where(NoticeRow.rollout_id == row.id)
+    notice = session.exec(wanted.order_by(col(NoticeRow.id).desc()).limit(1)).first()
+    return _shown(session, notice, online_since) if notice is not None else None
+
+
+def _shown(session: Session, notice: NoticeRow, online_since: datetime) -> Notice:
+    idle = max(notice.idle_told_at or notice.said_at, notice.published_at or notice.said_at)
+    known, sites = notice.known_at, notice.sites
+    if known is None:
+        sites = _count(session, notice, online_since)
+    return Notice(
+        said_at=notice.said_at,
+        published_at=notice.published_at,
+        known_at=known,
+        sites=sites,
+        knowing=sites if known else sites - _unknowing(session, notice, online_since),
+        seconds=(known - notice.said_at).total_seconds() if known else None,
+        idle_seconds=(idle - notice.said_at).total_seconds() if known else None,
+    )
+
+
+def _unpublished(product: str, serial: int) -> SelectOfScalar[NoticeRow]:
+    wanted = select(NoticeRow).where(NoticeRow.product == product, NoticeRow.serial <= serial)
+    return wanted.where(col(NoticeRow.timestamp_version).is_(None))
+
+
+def _on_their_way() -> SelectOfScalar[NoticeRow]:
+    published = col(NoticeRow.timestamp_version).is_not(None)
+    return select(NoticeRow).where(col(NoticeRow.known_at).is_(None), published)
+
+
+def _unknowing(session: Session, notice: NoticeRow, online_since: datetime) -> int:
+    if notice.timestamp_version is None:
+        return _count(session, notice, online_since)
+    older = Site.timestamp_version < notice.timestamp_version
+    return _count(session, notice, online_since, older)
+
+
+def _count(session: Session, notice: NoticeRow, online_since: datetime, *that: Any) -> int:
+    """Sites that are online, have the product, and were there when it was said."""
+    wanted = (
+        select(func.count())
+        .select_from(Site)
+        .join(SiteProduct, col(SiteProduct.site_id) == col(Site.id))
+        .where(SiteProduct.product == notice.product, col(Site.revoked_at).is_(None))
+        .where(Site.last_seen >= online_since, Site.enrolled_at <= notice.said_at, *that)
+    )
+    return session.exec(wanted).one()
