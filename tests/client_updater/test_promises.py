@@ -63,6 +63,9 @@ def test_every_agent_error_has_a_code_and_every_code_of_an_agent_an_error() -> N
         FailureCode.FORGED_REPORT,
         FailureCode.DEADLINE_MISSED,
         FailureCode.METADATA_AGING,
+        FailureCode.ROLLOUT_STANDS_STILL,
+        FailureCode.BREAKGLASS_REVIEW,
+        FailureCode.REVIEW_OVERDUE,
     }
     assert codes == set(FailureCode) - of_the_server
 

@@ -252,12 +252,17 @@ def _openings(session: Session) -> list[Event]:
 
 
 def _confirmations(session: Session) -> dict[tuple[str, str], int]:
-    """The number of the event by which each site's success became known."""
-    return {
-        (each.site_id, each.version): each.number
-        for each in events.after(session, 0, ALL_EVENTS)
-        if each.kind is EventKind.PHASE and each.detail["phase"] == Phase.CONFIRMED
-    }
+    """The number of the event by which the server first knew that a site runs a version.
+
+    That is its report, once it is processed, or its check-in, which is often sooner.
+    """
+    known: dict[tuple[str, str], int] = {}
+    for each in events.after(session, 0, ALL_EVENTS):
+        if each.kind is EventKind.PHASE and each.detail["phase"] == Phase.CONFIRMED:
+            known.setdefault((each.site_id, each.version), each.number)
+        elif each.kind is EventKind.CHECK_IN and each.detail["runs"].get(PRODUCT):
+            known.setdefault((each.site_id, each.detail["runs"][PRODUCT]), each.number)
+    return known
 
 
 def _open_in(rollout: Rollout | None) -> int:
