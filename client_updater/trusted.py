@@ -184,19 +184,19 @@ class Trusted:
             UntrustedMetadata: longer than ``most_bytes``, or not what was signed.
             Unreachable: it cannot be fetched.
         """
+        if target.length > most_bytes:
+            raise UntrustedMetadata(f"{target.path} has {target.length} bytes, over {most_bytes}")
         self._read.add(target.digest)
         kept = self.place.verified / target.digest
         with suppress(FileNotFoundError, StateUnusable):
             data = read_private(kept, target.length)
             if _hash_of(target, data) == target.digest:
                 return data
-        data = self._fetch(target, most_bytes)
+        data = self._fetch(target)
         durable.write_unsynced(kept, data)
         return data
 
-    def _fetch(self, target: Target, most_bytes: int) -> bytes:
-        if target.length > most_bytes:
-            raise UntrustedMetadata(f"{target.path} has {target.length} bytes, over {most_bytes}")
+    def _fetch(self, target: Target) -> bytes:
         answer = self.fetcher.get(target.url, target.length)
         if answer.status != 200:
             raise refusal(target.url, answer)

@@ -35,6 +35,7 @@ class Age:
     """How long a role's metadata lives, and when it ends."""
 
     role: str
+    version: int
     life: timedelta
     expires: datetime
 
@@ -56,15 +57,17 @@ def ages(store: Store) -> list[Age]:
 
 def _ages(repository: Repository) -> Iterator[Age]:
     root = repository.root
-    yield Age(ROOT, life_of(root, ROOT), root.expires)
+    yield Age(ROOT, root.version, life_of(root, ROOT), root.expires)
     if repository.timestamp is None or repository.snapshot is None:
         return
-    yield Age(TIMESTAMP, life_of(root, TIMESTAMP), repository.timestamp.signed.expires)
-    yield Age(SNAPSHOT, life_of(root, SNAPSHOT), repository.snapshot.signed.expires)
+    timestamp, snapshot = repository.timestamp.signed, repository.snapshot.signed
+    yield Age(TIMESTAMP, timestamp.version, life_of(root, TIMESTAMP), timestamp.expires)
+    yield Age(SNAPSHOT, snapshot.version, life_of(root, SNAPSHOT), snapshot.expires)
     for role in (TARGETS, *(delegations_of(repository.targets).roles or {})):
         metadata = repository.role(role)
         if metadata is not None and role not in (HOTFIXES, BREAKGLASS):
-            yield Age(role, life_of(repository.delegator(role), role), metadata.signed.expires)
+            signed, life = metadata.signed, life_of(repository.delegator(role), role)
+            yield Age(role, signed.version, life, signed.expires)
 
 
 def look(database: Database, store: Store, now: datetime) -> None:

@@ -135,6 +135,11 @@ class S3Store:
                 for found in page.get("Contents", []):
                     yield found["Key"].removeprefix(self._prefix)
 
+    def remove(self, key: str) -> None:
+        """See ``Store.remove``. In a bucket with versions, what was there can be brought back."""
+        with _answers(key):
+            self._client.delete_object(**self._named(key))
+
     def _put(self, key: str, body: bytes | IO[bytes], **condition: Any) -> None:
         for attempt in range(_BUSY_ATTEMPTS):
             try:

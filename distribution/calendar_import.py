@@ -138,13 +138,13 @@ class _Reader:
         if "EXRULE" in event:
             raise ValueError("it has an EXRULE; write it as events of their own")
         start, end = self._span(event)
+        without = {*self._dates(event, "EXDATE", start), *self._moved_from(event, start)}
         if "RRULE" in event:
-            without = {*self._dates(event, "EXDATE", start), *self._moved_from(event, start)}
             yield {**_recurring(event, start, end), "except_starts": sorted(without)}
-        else:
+        elif start.replace(tzinfo=None) not in without:
             yield _once(start, end)
         length = end.replace(tzinfo=None) - start.replace(tzinfo=None)
-        for other in sorted(set(self._dates(event, "RDATE", start))):
+        for other in sorted({*self._dates(event, "RDATE", start)} - without):
             yield _at(other, start, length)
 
     def _moved_from(self, event: Any, start: datetime) -> Iterator[datetime]:

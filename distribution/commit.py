@@ -84,6 +84,15 @@ def upload(store: Store, listed: TargetFile, content: Content) -> None:
             raise Conflict(f"{key} is stored with other bytes", hint=hint) from error
 
 
+def still_stored(store: Store, listed: TargetFile, content: Content) -> None:
+    """Store a target again if it was swept away as unneeded just before it was listed."""
+    key = target_key(listed.path, listed.hashes["sha256"])
+    try:
+        next(store.chunks(key), b"")
+    except NotStored:
+        upload(store, listed, content)
+
+
 def create_next(repository: Repository, role: str, build: Callable[[int], Metadata[S]]) -> int:
     """Store the next version of an online role under the first number that is free.
 

@@ -102,3 +102,10 @@ class WindowRow(SQLModel, table=True):
     outcome: str = Field(default="", index=True)
     """Empty while it is still to come, or under way."""
     detail: str = text()
+
+
+class UnneededRow(SQLModel, table=True):
+    """A file of the repository that nothing leads to any more, and since when."""
+
+    key: str = Field(primary_key=True)
+    noticed_at: datetime = moment()

@@ -4,7 +4,7 @@ A freeze can only refuse, and what refuses wins: no lift of one freeze, and no r
 opens a site that another freeze, its own window or its own brake keeps shut.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlmodel import Session, select
@@ -12,7 +12,7 @@ from sqlmodel import Session, select
 from distribution import freeze_records, plans
 from distribution.calendar_tables import FreezeRow
 from distribution.database import Database
-from distribution.errors import Invalid, NotFound
+from distribution.errors import Invalid, NotAllowed, NotFound
 from distribution.freeze_records import Announced, Changed, Scope
 from distribution.rollouts import Word
 from distribution.tables import Client, PlanRow, Site
@@ -60,11 +60,17 @@ def announce(
         return len(new), _write_plans(session, scope, subject, now) if new else []
 
 
-def lift(database: Database, number: int, word: Word, now: datetime) -> list[str]:
+def lift(
+    database: Database, number: int, word: Word, approvers: Collection[str], now: datetime
+) -> list[str]:
     """End a freeze before its time; the products whose plans must be published.
+
+    Args:
+        approvers: who may lift what others announced.
 
     Raises:
         NotFound: no such freeze, or it is over or lifted already.
+        NotAllowed: somebody else announced it, and this is no approver.
         Invalid: no reason.
     """
     said = word.checked()
@@ -73,6 +79,11 @@ def lift(database: Database, number: int, word: Word, now: datetime) -> list[str
         if not found:
             raise NotFound(f"no freeze {number} is in force or ahead", hint="see 'hsp freeze list'")
         [one] = found
+        if said.by != one.by and said.by not in approvers:
+            raise NotAllowed(
+                f"{one.by} announced freeze {number}, and {said.by} is no approver",
+                hint=f"ask {one.by} or an approver; the setting 'approvers' names them",
+            )
         row = session.get_one(FreezeRow, number)
         row.lifted_at = now
         session.add(row)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from securesystemslib.signer import Signer
 from tuf.api.metadata import Metadata, Signed, TargetFile, Targets
 
-from distribution.commit import commit, create_next, point_at, retried, upload
+from distribution.commit import commit, create_next, point_at, retried, still_stored, upload
 from distribution.errors import Invalid, LostRace
 from distribution.online_keys import ROLLOUTS_KEY, OnlineKeys, require_online_keys
 from distribution.store_errors import in_server_words
@@ -79,6 +79,8 @@ def _publish_targets_once(
         upload(store, file, files[file.path])
     version = sign_next(repository, role, listed, online, now, gone)
     commit(repository, {role: version}, online, now)
+    for file in listed:
+        still_stored(store, file, files[file.path])
 
 
 def renew(store: Store, online: OnlineKeys, now: datetime) -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from tuf.api.metadata import Targets
 
 from distribution import requirements
-from distribution.commit import commit, require_unmoved, retried, upload
+from distribution.commit import commit, require_unmoved, retried, still_stored, upload
 from distribution.errors import Conflict, LostRace
 from distribution.online_keys import OnlineKeys as OnlineKeys
 from distribution.online_keys import load_online_keys as load_online_keys
@@ -258,6 +258,8 @@ def _read_back(store: Store, left: Proposal) -> None:
         metadata, version = left.metadata[role], repository.version(role)
         if version < metadata.signed.version:
             raise LostRace(f"{role} {metadata.signed.version} was published and is gone again")
+        for path, listed in {} if role == ROOT else left.new_contents(role).items():
+            still_stored(store, listed, left.file(path))
         stored = store.read(metadata_key(role, metadata.signed.version))
         if not _says_the_same(stored, metadata):
             raise Conflict(f"another publisher has put theirs in the place of our {role} {version}")

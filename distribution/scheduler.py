@@ -24,6 +24,7 @@ from distribution import (
     notices,
     openings,
     plans,
+    retention,
     review_tickets,
     reviews,
     rollouts,
@@ -165,6 +166,13 @@ def stop_withdrawn(server: Server, now: datetime) -> None:
         log.warning("stopped the rollout of %s: it was withdrawn", path)
 
 
+def tidy_repository(server: Server, now: datetime) -> None:
+    """Remove what no client can come to any more."""
+    removed = retention.sweep(server, now)
+    if removed:
+        log.info("removed %d files that nothing has led to for long", len(removed))
+
+
 def make_deltas(server: Server, now: datetime) -> None:
     """Make one delta that sites could use; takes long, and nothing waits for it."""
     deltas.work(server, now)
@@ -191,7 +199,7 @@ def index_components(server: Server, now: datetime) -> None:
     component_index.bring_up_to_date(server.database, server.store, now)
 
 
-SLOW_STEPS: tuple[Step, ...] = (stop_withdrawn, index_components, make_deltas)
+SLOW_STEPS: tuple[Step, ...] = (stop_withdrawn, index_components, make_deltas, tidy_repository)
 """Done in a thread of their own: they hold up none of the others."""
 
 

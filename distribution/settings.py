@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     lost_contact_seconds: Seconds = 7200
     """An attempt that has not moved for so long has lost contact."""
 
+    retention_seconds: Annotated[float, Field(ge=3600, le=366 * 24 * 3600)] = 7 * 24 * 3600
+    """A file of the repository is removed when nothing has led to it for so long."""
+
     @classmethod
     def load(cls, home: Path) -> Self:
         """The settings of the server whose home is ``home``, which need not exist yet.

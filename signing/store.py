@@ -1,4 +1,4 @@
-"""Where a repository is kept: five verbs that a directory and S3 can both keep the promise of.
+"""Where a repository is kept: six verbs that a directory and S3 can both keep the promise of.
 
 ``create`` never replaces, ``replace`` never overwrites a rival's work, both are durable when they
 return, and a reader sees a whole file or none. Everything that publishes relies on just that.
@@ -78,6 +78,14 @@ class Store(Protocol):
         """All keys that begin with ``prefix``, in order."""
         ...
 
+    def remove(self, key: str) -> None:
+        """Remove a file, if there is one.
+
+        Raises:
+            StoreFailed: it cannot be removed.
+        """
+        ...
+
 
 def checked_key(key: str) -> str:
     """Return ``key`` if it can never lead out of a store.
@@ -145,6 +153,11 @@ class DirectoryStore:
             if not name.startswith(".")
         )
         yield from sorted(key for key in found if key.startswith(prefix))
+
+    def remove(self, key: str) -> None:
+        """See ``Store.remove``."""
+        with _answers(key):
+            self._path(key).unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
         return self.folder / checked_key(key)

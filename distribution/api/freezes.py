@@ -74,13 +74,14 @@ def announce(
     summary="Lift a freeze",
     responses={
         **examples.answer([], "Lifted; those that are left."),
-        **errors(401, 404, 413, 422, 503),
+        **errors(401, 403, 404, 413, 422, 503),
     },
     openapi_extra=reason_body(Reason, examples.REASON),
 )
 def lift(number: int, word: WordDep, server: ServerDep, now: NowDep) -> list[Announced]:
     """It opens nothing that another freeze, a window or a brake keeps shut."""
-    for product in freezes.lift(server.database, number, word, now):
+    approvers = server.settings.approvers.split()
+    for product in freezes.lift(server.database, number, word, approvers, now):
         plans.publish_decision(server.database, server.store, server.online, product, now)
     with server.database.reading() as session:
         return freeze_records.announced(session, now)

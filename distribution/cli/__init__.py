@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from distribution.cli import media, operations, products, repository, trust
+from distribution.cli import media, operations, products, repository, status, trust
 from distribution.settings import DEFAULT_HOME, Settings
 from manifests.terminal import Program
 
@@ -36,3 +36,4 @@ products.register(main)
 operations.register(main)
 media.register(main)
 trust.register(main)
+status.register(main)

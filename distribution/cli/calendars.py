@@ -170,7 +170,8 @@ def _row(one: Announced, now: datetime) -> tuple[object, ...]:
 def lift(settings: Settings, number: int, reason: str, by: str) -> None:
     """End a freeze; other freezes, and what the sites themselves say, stay in force."""
     server, now = Server.open(settings), utc_now()
-    _publish(server, freezes.lift(server.database, number, Word(by, reason), now), now)
+    approvers = settings.approvers.split()
+    _publish(server, freezes.lift(server.database, number, Word(by, reason), approvers, now), now)
     click.echo(f"the freeze {number} is lifted; sites know at their next poll")
 
 

@@ -29,7 +29,8 @@ def announce(village: Village, scope: Scope, subject: str = "") -> None:
 
 def lift(village: Village, number: int) -> None:
     """``hsp freeze lift``."""
-    freezes.lift(village.server.database, number, Word("wati", "the stock is counted"), now())
+    word = Word(WHY.by, "the stock is counted")
+    freezes.lift(village.server.database, number, word, (), now())
     publish(village)
 
 

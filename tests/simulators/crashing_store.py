@@ -43,3 +43,6 @@ class CrashingStore:
 
     def keys(self, prefix: str) -> Iterator[str]:
         return self._store.keys(prefix)
+
+    def remove(self, key: str) -> None:
+        self._writing(lambda: self._store.remove(key))

@@ -105,6 +105,12 @@ def test_whole_days_are_taken_out_and_added_as_whole_days() -> None:
     assert {one.name for one in more} == {"Party"}
 
 
+def test_dates_are_taken_out_of_what_has_no_rule_too() -> None:
+    event = "DTSTART;VALUE=DATE:20271105\nRDATE;VALUE=DATE:20271112,20271119"
+    found = read(f"{event}\nEXDATE;VALUE=DATE:20271105,20271112", zone="Asia/Jakarta")
+    assert [spans(one) for one in found] == [["2027-11-18T17:00/11-19T17:00"]]
+
+
 def test_an_occurrence_that_was_moved_is_frozen_where_it_is_now() -> None:
     whole = """BEGIN:VCALENDAR
 VERSION:2.0

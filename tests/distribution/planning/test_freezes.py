@@ -18,7 +18,7 @@ from distribution import (
 )
 from distribution.api import application
 from distribution.calendar_import import read_freezes
-from distribution.errors import Invalid, NotFound
+from distribution.errors import Invalid, NotAllowed, NotFound
 from distribution.freeze_records import Scope
 from distribution.rollouts import Word
 from manifests.check_in import CHECK_IN_TYPE, CheckIn
@@ -134,7 +134,9 @@ def test_lifted_it_is_gone_from_the_plan_and_the_record_says_who_and_why(house: 
     house.start("2.0", schedule(ALL))
     announce(house, Scope.EVERYTHING)
     word = Word("budi", "the books are closed")
-    publish(house, freezes.lift(house.database, 1, word, house.clock.now))
+    with pytest.raises(NotAllowed, match="wati announced freeze 1, and budi is no approver"):
+        freezes.lift(house.database, 1, word, (), house.clock.now)
+    publish(house, freezes.lift(house.database, 1, word, ["budi"], house.clock.now))
     assert in_plan(house) == ()
     with house.database.reading() as session:
         lifted, announced = freeze_records.changes(session)
@@ -143,7 +145,7 @@ def test_lifted_it_is_gone_from_the_plan_and_the_record_says_who_and_why(house: 
     )  # fmt: skip
     assert (announced.by, announced.what) == ("wati", "freeze announced: closing")
     with pytest.raises(NotFound):
-        freezes.lift(house.database, 1, word, house.clock.now)
+        freezes.lift(house.database, 1, word, ["budi"], house.clock.now)
 
 
 def test_one_that_is_over_leaves_by_itself(house: House) -> None:

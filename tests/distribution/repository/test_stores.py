@@ -228,3 +228,13 @@ def test_settings_name_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     for wrong in ("/srv/repository", "s3://", "https://bucket/x", "s3://bucket/x?y"):
         with pytest.raises(Misconfigured, match="store_url"):
             open_store(Settings(home=tmp_path, store_url=wrong))
+
+
+def test_what_is_removed_is_gone_and_removing_it_again_is_no_fault(store: Store) -> None:
+    store.create("targets/a", b"one")
+    store.create("targets/b", b"two")
+    for _ in range(2):
+        store.remove("targets/a")
+    assert list(store.keys("targets/")) == ["targets/b"]
+    with pytest.raises(NotStored):
+        store.read("targets/a")
