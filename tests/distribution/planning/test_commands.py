@@ -115,7 +115,7 @@ def test_a_calendar_of_holidays_becomes_freezes_once(
     data = catalogue.read_target(house.server.store, plan_path(PRODUCT))
     assert [freeze.name for freeze in RolloutPlan.from_bytes(data).freezes] == ["Year end"]
     assert "Year end" in done(home, "freeze", "list")
-    done(home, "freeze", "lift", 1, "--by", "wati", "--reason", "no holidays")
+    done(home, "freeze", "lift", 1, "--by", "wati", "--reason", "no holidays this year")
     assert "Year end" not in done(home, "freeze", "list")
     changes = done(home, "calendar", "changes")
     assert "freeze announced: Year end" in changes
