@@ -43,7 +43,9 @@ def is_known(words: list[str]) -> bool:
         elif isinstance(command, click.Group) and word in command.commands:
             command = command.commands[word]
             known |= options(command)
-    return words == words[:1] or not isinstance(command, click.Group)
+    return words == words[:1] or not (
+        isinstance(command, click.Group) and not command.invoke_without_command
+    )
 
 
 def options(command: click.Command) -> set[str]:
