@@ -3,7 +3,7 @@
 Each writes a proposal; officers sign it offline, and ``hsp publish`` makes it real.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
@@ -13,7 +13,7 @@ from distribution.bucket import open_store
 from distribution.cli.drafts import draft_option, new_draft, out_option
 from distribution.settings import Settings
 from distribution.store_errors import in_server_words
-from signing import assignments, propose
+from signing import assignments, exposure, propose
 from signing.cli import show_proposal, utc_now
 from signing.propose import Assignment
 from signing.roles import person_of
@@ -72,8 +72,9 @@ def revoke(
     by: str,
 ) -> None:
     """Propose to take roles from PERSON, whose key was stolen or lost, or who leaves."""
-    keys = [read_public(file) for file in instead]
-    changed = assignments.revoked(_repository(settings), person, roles, keys)
+    keys, repository = [read_public(file) for file in instead], _repository(settings)
+    changed = assignments.revoked(repository, person, roles, keys)
+    _show_exposure(f"{person}'s key", exposure.of_person(repository, person))
     _propose(settings, changed, f"revoke-{person}", out, by)
 
 
@@ -115,6 +116,8 @@ def rotate(settings: Settings, stolen: bool, yes: bool, out: Path | None, by: st
     """
     with in_server_words():
         step = rotation.next_step(settings, stolen=stolen)
+    if stolen:
+        _show_exposure("the server's keys", exposure.of_server(_repository(settings)))
     click.echo(f"Now: {step.now}\nNext: {step.next}")
     if not yes:
         click.echo("Nothing was done. With --yes it is.")
@@ -133,6 +136,13 @@ def rotate(settings: Settings, stolen: bool, yes: bool, out: Path | None, by: st
 def _repository(settings: Settings) -> Repository:
     with in_server_words():
         return Repository.read(open_store(settings))
+
+
+def _show_exposure(whose: str, sentences: Iterable[str]) -> None:
+    click.echo(f"Who has {whose} and nobody else's")
+    for sentence in sentences:
+        click.echo(f"  {sentence}")
+    click.echo()
 
 
 def _propose(
