@@ -256,7 +256,7 @@ def _served(traffic: Traffic) -> Iterator[tuple[str, Traffic]]:
             time.sleep(0.01)
         yield f"http://127.0.0.1:{port}", traffic
     finally:
-        web.should_exit = True
+        web.should_exit = web.force_exit = True  # clients keep their connections
         thread.join()
 
 
