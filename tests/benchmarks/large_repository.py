@@ -23,7 +23,7 @@ import click
 import uvicorn
 from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
-from tuf.ngclient import Updater
+from tuf.ngclient import Updater, UpdaterConfig
 
 from client_updater.fetcher import Fetcher
 from client_updater.floor import Floor, FloorFile
@@ -212,7 +212,8 @@ def peer(folder: Path) -> tuple[float, Poll]:
     with _served(Traffic(_files(folder / "metadata"))) as (url, traffic):
 
         def poll() -> None:
-            updater = Updater(str(cache), f"{url}/", bootstrap=root)
+            limits = UpdaterConfig(targets_max_length=10**9)  # its own is 5 MB
+            updater = Updater(str(cache), f"{url}/", bootstrap=root, config=limits)
             updater.refresh()
             assert updater.get_targetinfo(_plain_file(7, 3).path)
 
