@@ -9,7 +9,7 @@ import importlib
 
 import click
 
-BENCHMARKS = ("agent_memory", "deltas", "large_delta", "simulation")
+BENCHMARKS = ("agent_memory", "deltas", "large_delta", "large_repository", "simulation")
 
 
 @click.command()
