@@ -9,6 +9,7 @@ from tuf.api.metadata import Metadata, Signed, TargetFile, Targets
 from distribution.commit import commit, create_next, point_at, retried, still_stored, upload
 from distribution.errors import Invalid, LostRace
 from distribution.online_keys import ROLLOUTS_KEY, OnlineKeys, require_online_keys
+from distribution.recovery import newer_than_listed
 from distribution.store_errors import in_server_words
 from signing.metadata import S, signed_by
 from signing.roles import (
@@ -83,8 +84,13 @@ def _publish_targets_once(
         still_stored(store, file, files[file.path])
 
 
-def renew(store: Store, online: OnlineKeys, now: datetime) -> list[str]:
+def renew(
+    store: Store, online: OnlineKeys, now: datetime, *, changing_root: bool = False
+) -> list[str]:
     """Sign again what is past half of its life, or what a new key of ours is to sign; their names.
+
+    Args:
+        changing_root: as ``Repository.read`` has it.
 
     Raises:
         NotFound: there is no repository.
@@ -93,17 +99,18 @@ def renew(store: Store, online: OnlineKeys, now: datetime) -> list[str]:
         Unavailable: the store does not answer or is full.
     """
     with in_server_words():
-        return retried(lambda: _renew_once(store, online, now))
+        return retried(lambda: _renew_once(store, online, now, changing_root))
 
 
-def _renew_once(store: Store, online: OnlineKeys, now: datetime) -> list[str]:
-    repository = Repository.read(store)
+def _renew_once(store: Store, online: OnlineKeys, now: datetime, changing_root: bool) -> list[str]:
+    repository = Repository.read(store, changing_root=changing_root)
     snapshot, timestamp = repository.snapshot, repository.timestamp
     if snapshot is None or timestamp is None:
         return []
     due = [role for role in online_roles(repository) if _is_due(repository, role, online, now)]
     if due or _top_is_due(repository, SNAPSHOT, snapshot, online, now):
         changed = {role: sign_next(repository, role, (), online, now) for role in due}
+        changed |= newer_than_listed(repository) if repository.superseded else {}
         commit(repository, changed, online, now)
         return [*due, SNAPSHOT, TIMESTAMP]
     if _top_is_due(repository, TIMESTAMP, timestamp, online, now):

@@ -22,6 +22,7 @@ from distribution.online_keys import require_online_keys
 from distribution.online_roles import publish_targets as publish_targets
 from distribution.online_roles import renew as renew
 from distribution.online_roles import resigned
+from distribution.recovery import newer_than_listed
 from distribution.store_errors import in_server_words
 from manifests.target_paths import MANIFEST_NAME
 from signing import ceremony
@@ -85,8 +86,9 @@ def publish(
         done = None
         while done is None:
             done = retried(lambda: _publish_once(store, prepared, online, now, replace_unfinished))
-        if not {ROOT, TARGETS}.isdisjoint(prepared.proposal.metadata):
-            renew(store, online, now)  # what other keys of ours are to sign from now on
+        roles = prepared.proposal.metadata
+        if ROOT in roles or TARGETS in roles:  # what other keys of ours are to sign from now on
+            renew(store, online, now, changing_root=ROOT in roles)
         return done
 
 
@@ -94,7 +96,8 @@ def _publish_once(
     store: Store, prepared: Prepared, online: OnlineKeys, now: datetime, replace_unfinished: bool
 ) -> Published | None:
     """One commit; None if the proposal needs another one."""
-    published, repository = _published(prepared), _read(store)
+    published, changing_root = _published(prepared), ROOT in prepared.proposal.metadata
+    repository = _read(store, changing_root)
     if repository is not None:
         prepared.proposal.base.lend_to(repository)
     left = _steps_left(repository, prepared.proposal)
@@ -114,6 +117,7 @@ def _publish_once(
         changed |= resigned(repository, held.after(TARGETS), online, now)
     if repository is None or ROOT in roles:
         repository = _reread(store, repository)
+        changed |= newer_than_listed(repository) if repository.superseded else {}
     commit(repository, changed, online, now)
     _read_back(store, held)
     return published if now_done is left else None
@@ -137,16 +141,16 @@ def _published(prepared: Prepared) -> Published:
     return Published(step.role, step.version, releases)
 
 
-def _read(store: Store) -> Repository | None:
+def _read(store: Store, changing_root: bool) -> Repository | None:
     try:
-        return Repository.read(store)
+        return Repository.read(store, changing_root=changing_root)
     except NotStored:
         return None
 
 
 def _reread(store: Store, before: Repository | None) -> Repository:
     """The repository under its new root; what was checked under the old one must still hold."""
-    repository = Repository.read(store)
+    repository = Repository.read(store, changing_root=True)
     if repository.timestamp_tag != (before.timestamp_tag if before else None):
         require_unmoved(before or replace(repository, timestamp_tag=None))
     return repository

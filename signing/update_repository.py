@@ -42,8 +42,13 @@ class Repository:
     _roles: dict[str, Metadata[Targets]] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, store: Store) -> "Repository":
+    def read(cls, store: Store, *, changing_root: bool = False) -> "Repository":
         """Read roots, timestamp and snapshot.
+
+        Args:
+            changing_root: for who publishes a root and nobody else: take what the root before it
+                wanted, as long as the keys of the new one have not signed. At any other time that
+                would be to believe a thief whose keys were taken away.
 
         Raises:
             NotStored: there is no repository.
@@ -57,7 +62,7 @@ class Repository:
             data, tag = store.read_tagged(TIMESTAMP_KEY)
         except NotStored:
             return cls(store, files, roots, None, None, None)
-        newest = [root.signed for root in roots[-2:]]
+        newest = [root.signed for root in (roots[-2:] if changing_root else roots[-1:])]
         timestamp, by = _by_newest(
             newest, TIMESTAMP, lambda root: verified(data, Timestamp, TIMESTAMP, root, TIMESTAMP)
         )

@@ -1,19 +1,20 @@
 """Keys change hands; whoever reads the repository in between or afterwards never notices."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from securesystemslib.signer import SSlibKey
 
-from distribution import home
+from distribution import catalogue, home
 from distribution.publish import renew
 from signing import propose, signers
-from signing.errors import MissingSignatures, UnfitRole, WrongKey
+from signing.errors import MissingSignatures, Tampered, UnfitRole, WrongKey
+from signing.metadata import TIMESTAMP_KEY, metadata_key, serialised, signed_by
 from signing.propose import Assignment
 from signing.roles import ROOT, SNAPSHOT, TARGETS, TIMESTAMP, signatories
-from signing.update_repository import Repository
-from tests.simulators.estate import OFFICERS, PASSPHRASE, ROUNDS, Estate
+from signing.update_repository import Repository, next_snapshot, next_timestamp
+from tests.simulators.estate import ENGINEERS, OFFICERS, PASSPHRASE, ROUNDS, Estate
 from tests.simulators.tuf_reader import TufReader
 
 MANIFEST = "releases/app/1.0/manifest.json"
@@ -159,15 +160,48 @@ def test_stolen_online_keys_are_replaced_in_one_step(
     assert reader.read("releases/app/3.0/manifest.json")["releases/app/3.0/manifest.json"]
 
 
-def _push_versions(estate: Estate, version: int) -> None:
-    """What a thief of the three online keys does who also has the bucket."""
-    from signing.metadata import TIMESTAMP_KEY, metadata_key, serialised, signed_by
-    from signing.update_repository import next_snapshot, next_timestamp
+def test_a_thief_cannot_undo_a_withdrawal_through_a_rotation(
+    estate: Estate, reader: TufReader
+) -> None:
+    """Their last snapshot lists what was there before; the first one of the new keys does not."""
+    draft = estate.draft("withdraw")
+    propose.withdrawal(Repository.read(estate.store), "app", "1.0", "it leaks", draft)
+    estate.sign(draft.folder, *ENGINEERS)
+    estate.publish_proposal(draft.folder)
+    _push_versions(estate, 50, {"app": 1})
+    assert Repository.read(estate.store).version("app") == 1
+    new = home.make_next_keys(estate.settings, passphrase(estate))
+    proposal = give(estate, "stolen", *online(estate, new, also=False))
+    estate.sign(proposal, *OFFICERS)
+    estate.publish_proposal(proposal)
+    assert Repository.read(estate.store).version("app") == 2
+    assert catalogue.withdrawals(estate.store, "app")
 
+
+def test_keys_that_were_taken_away_are_believed_by_nobody(estate: Estate) -> None:
+    estate.publish("1.0")
+    store, before = estate.store, estate.store.read(TIMESTAMP_KEY)
+    new = home.make_next_keys(estate.settings, passphrase(estate))
+    proposal = give(estate, "stolen", *online(estate, new, also=False))
+    estate.sign(proposal, *OFFICERS)
+    estate.publish_proposal(proposal)
+    store.replace(TIMESTAMP_KEY, before, store.read_tagged(TIMESTAMP_KEY)[1])
+    again = estate.build("2.0")
+    for use in (
+        lambda: renew(store, estate.online, estate.now),
+        lambda: estate.propose(again),
+        lambda: estate.publish_plan(),
+    ):
+        with pytest.raises(Tampered, match="timestamp"):
+            use()
+
+
+def _push_versions(estate: Estate, version: int, listed: Mapping[str, int] | None = None) -> None:
+    """What a thief of the three online keys does who also has the bucket."""
     repository, keys = Repository.read(estate.store), estate.online.generations[0]
     assert repository.snapshot and repository.timestamp and repository.timestamp_tag
     life = repository.snapshot.signed.expires
-    snapshot = next_snapshot(repository.snapshot.signed, version, life, {})
+    snapshot = next_snapshot(repository.snapshot.signed, version, life, listed or {})
     estate.store.create(
         metadata_key(SNAPSHOT, version), serialised(signed_by(keys.snapshot, snapshot))
     )
