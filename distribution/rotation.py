@@ -77,11 +77,12 @@ def next_step(settings: Settings, *, stolen: bool) -> Step:
             "propose to strike off the old ones; officers sign, then hsp publish",
             Proposes.INSTEAD,
         )
-    return Step(
-        "the repository lists the next keys only",
-        "put them in the place of the old ones, which are destroyed",
-        act=_take,
-    )
+    taken = "put them in the place of the old ones, which are destroyed"
+    places = settings.next_online_key_places
+    if places:
+        lines = ", ".join(f'{name}_key = "{place}"' for name, place in sorted(places.items()))
+        taken += f"; then set {lines} in hsp.toml, take out next_*, and restart the server"
+    return Step("the repository lists the next keys only", taken, act=_take)
 
 
 def _listed(repository: Repository, keys: Mapping[str, Key]) -> tuple[bool, bool]:

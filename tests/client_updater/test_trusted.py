@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -78,6 +79,18 @@ def test_what_was_signed_is_read_and_a_poll_without_news_is_two_requests(
     web.requests.clear()
     reader.read_plan()
     assert web.asked() == ["/metadata/2.root.json", "/metadata/timestamp.json"]
+
+
+@pytest.mark.parametrize("length", [10_001, 2**63])
+def test_a_length_that_no_plan_may_have_is_refused_before_anything_is_read(
+    reader: Reader, length: int
+) -> None:
+    reader.read_plan()
+    trusted = reader.poll()
+    target = trusted.find(PLAN, "notes.rollouts")
+    assert target is not None
+    with pytest.raises(UntrustedMetadata, match=f"has {length} bytes, over 10000"):
+        trusted.read(replace(target, length=length), 10_000)
 
 
 def test_nobody_has_signed_it_yet_is_no_fault(reader: Reader) -> None:

@@ -126,6 +126,7 @@ def test_a_long_key_or_value_does_not_come_back_in_the_message() -> None:
         {"at": "2027-03-02T08:00:60Z"},
         {"at": "9999-12-31T23:59:59-12:00"},
         {"at": "0001-01-01T00:00:00+12:00"},
+        {"at": "1970-01-01T00:00:00+12:00"},
         {"phase": "exploded"},
         {"code": "unhealthy"},
         {"phase": "reverted"},

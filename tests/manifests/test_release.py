@@ -147,6 +147,11 @@ def test_a_range_that_is_none_is_refused_with_an_example(text: str) -> None:
         ReleaseManifest.from_plain(plain(upgrades_from=text))
 
 
+def test_a_range_with_a_number_that_python_would_not_read_is_refused() -> None:
+    with pytest.raises(ManifestError, match="at most 18 digits"):
+        ReleaseManifest.from_plain(plain(upgrades_from=f">=1.{'9' * 5000}"))
+
+
 # What a manifest can make an agent do.
 
 

@@ -428,6 +428,7 @@ def test_durations_that_make_no_window_are_refused(changes: dict[str, int], comp
         ("FREQ=YEARLY;BYWEEKNO=54", "never occurs"),
         ("FREQ=YEARLY;BYYEARDAY=367", "never occurs"),
         ("FREQ=DAILY;INTERVAL=7;BYDAY=FR", "never occurs"),
+        ("FREQ=MONTHLY;BYDAY=+9999999999999999999MO", "at most five digits"),
     ],
 )
 def test_rules_that_make_no_window_are_refused(rule: str, complaint: str) -> None:
