@@ -101,6 +101,7 @@ class Loop:
                 self._wait(delay)
 
     def _poll(self) -> float:
+        began = time.monotonic()
         try:
             last = self._safely(lambda: poll(self.agent))
         except Stopping:
@@ -108,7 +109,8 @@ class Loop:
         except (AlreadyRunning, AgentError) as error:
             log.warning("%s", error)
             last = None
-        return next_delay(self._outlook(last or LastPoll(failures=1)), self.random)
+        took = time.monotonic() - began
+        return next_delay(self._outlook(last or LastPoll(failures=1), took), self.random)
 
     def _safely(self, action: Callable[[], T]) -> T | None:
         try:
@@ -119,7 +121,7 @@ class Loop:
             log.exception("a mistake in hsp-updater; the programs go on, and so does the next poll")
             return None
 
-    def _outlook(self, last: LastPoll) -> Outlook:
+    def _outlook(self, last: LastPoll, took: float) -> Outlook:
         now = self.agent.clock()
         wished = last.answer.poll_seconds if last.answer else self.agent.enrolment.poll_seconds
         openings = [
@@ -129,6 +131,7 @@ class Loop:
             poll_seconds=wished,
             failures=last.failures,
             retry_after=last.retry_after,
+            took=took,
             opens_in=min((left for left in openings if left > 0), default=None),
         )
 

@@ -22,6 +22,8 @@ class Outlook:
     """Polls in a row that could not reach somebody."""
     retry_after: float = 0
     """Seconds that somebody asked for."""
+    took: float = 0
+    """Seconds that the last poll took."""
     opens_in: float | None = None
     """Seconds until the nearest moment that a decision waits for."""
 
@@ -31,8 +33,10 @@ def next_delay(outlook: Outlook, random: Random) -> float:
     if outlook.failures:
         delay = _backoff(outlook) * random.uniform(0.5, 1.0)
     else:
-        # Never longer than wished: within one interval every site knows of a pause.
-        delay = outlook.poll_seconds * random.uniform(0.7, 1.0)
+        # Within one interval every site knows of a pause: it is counted from poll to poll, and a
+        # tenth of it is left for the poll itself.
+        between = outlook.poll_seconds * random.uniform(0.6, 0.9)
+        delay = max(between - outlook.took, outlook.poll_seconds / 10)
     if outlook.opens_in is not None:
         delay = min(delay, _before_opening(outlook, outlook.opens_in, random))
     wanted = min(outlook.retry_after, MAX_RETRY_AFTER_SECONDS)

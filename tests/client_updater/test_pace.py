@@ -13,11 +13,16 @@ def _delays(outlook: Outlook, count: int = 2000) -> list[float]:
     return [next_delay(outlook, dice) for _ in range(count)]
 
 
-def test_the_interval_is_the_servers_wish_at_most_and_spread() -> None:
+def test_from_poll_to_poll_it_is_less_than_the_server_wishes_and_spread() -> None:
     delays = _delays(Outlook(poll_seconds=300))
-    assert 210 <= min(delays) < 220
-    assert 290 < max(delays) <= 300
-    assert mean(delays) == pytest.approx(255, rel=0.02)
+    assert 180 <= min(delays) < 190
+    assert 260 < max(delays) <= 270
+    assert mean(delays) == pytest.approx(225, rel=0.02)
+
+
+def test_the_time_that_a_poll_took_is_part_of_the_interval() -> None:
+    assert mean(_delays(Outlook(poll_seconds=300, took=60))) == pytest.approx(165, rel=0.02)
+    assert set(_delays(Outlook(poll_seconds=300, took=3000))) == {30}
 
 
 def test_failures_back_off_up_to_an_hour() -> None:
@@ -38,7 +43,7 @@ def test_retry_after_is_obeyed_up_to_a_day_and_spread(failures: int) -> None:
 def test_before_a_window_opens_the_interval_is_a_third_of_the_time_left() -> None:
     delays = _delays(Outlook(poll_seconds=3600, opens_in=600))
     assert mean(delays) == pytest.approx(200, rel=0.02)
-    assert mean(_delays(Outlook(poll_seconds=60, opens_in=10_000))) == pytest.approx(51, rel=0.02)
+    assert mean(_delays(Outlook(poll_seconds=60, opens_in=10_000))) == pytest.approx(45, rel=0.02)
 
 
 def test_at_its_opening_the_sites_come_one_after_the_other() -> None:
