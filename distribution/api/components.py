@@ -13,6 +13,28 @@ from manifests.component_range import ComponentRange
 
 router = APIRouter(tags=["components"])
 
+PRODUCT_BILL: examples.Example = {
+    "product": "kasir",
+    "version": "2.1.0",
+    "components": [{"name": "openssl", "version": "3.0.13", "purl": "pkg:generic/openssl@3.0.13"}],
+    "unknown": "",
+}
+
+AFFECTED: examples.Example = {
+    "sites": [
+        {
+            "site_id": "warung-jakarta",
+            "client_id": "warung",
+            "last_seen": examples.MOMENT,
+            "product": "kasir",
+            "version": "2.1.0",
+            "component": "openssl",
+            "component_version": "3.0.13",
+        }
+    ],
+    "unknown": [{"product": "lab", "version": "1.0", "sites": 2, "why": "it carries no SBOM"}],
+}
+
 Wanted = Annotated[
     str,
     Query(
@@ -26,7 +48,7 @@ Wanted = Annotated[
 @router.get(
     "/v1/sites/{site_id}/components",
     summary="What a site is made of",
-    responses={**examples.answer([examples.PRODUCT_BILL], "By product."), **errors(401, 404, 503)},
+    responses={**examples.answer([PRODUCT_BILL], "By product."), **errors(401, 404, 503)},
 )
 def site_components(
     site_id: str, server: ServerDep, _: PersonDep, now: NowDep
@@ -40,7 +62,7 @@ def site_components(
 @router.get(
     "/v1/affected",
     summary="Which sites run a component",
-    responses={**examples.answer(examples.AFFECTED, "By site."), **errors(401, 404, 422, 503)},
+    responses={**examples.answer(AFFECTED, "By site."), **errors(401, 404, 422, 503)},
 )
 def affected(component: Wanted, server: ServerDep, _: PersonDep, now: NowDep) -> Affected:
     """And of which versions nobody can tell, because their releases carry no SBOM."""

@@ -36,39 +36,6 @@ END:VEVENT
 END:VCALENDAR
 """
 
-PRODUCT_BILL: Example = {
-    "product": "kasir",
-    "version": "2.1.0",
-    "components": [{"name": "openssl", "version": "3.0.13", "purl": "pkg:generic/openssl@3.0.13"}],
-    "unknown": "",
-}
-
-AFFECTED: Example = {
-    "sites": [
-        {
-            "site_id": "warung-jakarta",
-            "client_id": "warung",
-            "last_seen": MOMENT,
-            "product": "kasir",
-            "version": "2.1.0",
-            "component": "openssl",
-            "component_version": "3.0.13",
-        }
-    ],
-    "unknown": [{"product": "lab", "version": "1.0", "sites": 2, "why": "it carries no SBOM"}],
-}
-
-REVIEW: Example = {
-    "number": 3,
-    "release": "breakglass/kasir/2.1.0.post1/manifest.json",
-    "signed_by": ["tono"],
-    "opened_at": MOMENT,
-    "due_at": "2026-11-27T02:00:00Z",
-    "closed_by": "",
-    "closed_at": None,
-    "verdict": "",
-}
-
 BRAKE: Example = {
     "number": 4,
     "scope": "client",
@@ -82,32 +49,6 @@ BRAKE: Example = {
 }
 
 NEW_BRAKE: Example = {"scope": "client", "target": "warung", "reason": "they count their stock"}
-
-_CLOSING: Example = {
-    "name": "year-end closing",
-    "zone": "Asia/Jakarta",
-    "starts": "2026-12-18T00:00:00",
-    "rule": "FREQ=YEARLY",
-    "duration_seconds": 1_555_200,
-    "except_starts": [],
-}
-
-FREEZE: Example = {
-    "number": 3,
-    "scope": "client",
-    "subject": "warung",
-    "freeze": _CLOSING,
-    "by": "wati",
-    "at": MOMENT,
-    "reason": "the books are closed",
-}
-
-NEW_FREEZE: Example = {
-    "scope": "client",
-    "subject": "warung",
-    "freeze": _CLOSING,
-    "reason": "the books are closed",
-}
 
 APPROVAL: Example = {"client": "warung", "reason": "Ibu Rina said so on the phone"}
 

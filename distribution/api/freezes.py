@@ -16,6 +16,32 @@ from manifests.freeze import Freeze
 
 router = APIRouter(tags=["control"])
 
+_CLOSING: examples.Example = {
+    "name": "year-end closing",
+    "zone": "Asia/Jakarta",
+    "starts": "2026-12-18T00:00:00",
+    "rule": "FREQ=YEARLY",
+    "duration_seconds": 1_555_200,
+    "except_starts": [],
+}
+
+FREEZE: examples.Example = {
+    "number": 3,
+    "scope": "client",
+    "subject": "warung",
+    "freeze": _CLOSING,
+    "by": "wati",
+    "at": examples.MOMENT,
+    "reason": "the books are closed",
+}
+
+NEW_FREEZE: examples.Example = {
+    "scope": "client",
+    "subject": "warung",
+    "freeze": _CLOSING,
+    "reason": "the books are closed",
+}
+
 
 class NewFreeze(Reason):
     """For whom, when, and why."""
@@ -29,7 +55,7 @@ class NewFreeze(Reason):
 @router.get(
     "/v1/freezes",
     summary="List freezes",
-    responses={**examples.answer([examples.FREEZE], "Oldest first."), **errors(401, 503)},
+    responses={**examples.answer([FREEZE], "Oldest first."), **errors(401, 503)},
 )
 def list_freezes(server: ServerDep, _: PersonDep, now: NowDep) -> list[Announced]:
     """Those that are in force or ahead; who lifted which is in `hsp calendar changes`."""
@@ -41,10 +67,10 @@ def list_freezes(server: ServerDep, _: PersonDep, now: NowDep) -> list[Announced
     "/v1/freezes",
     summary="Announce a freeze",
     responses={
-        **examples.answer(examples.FREEZE, "Announced."),
+        **examples.answer(FREEZE, "Announced."),
         **errors(401, 404, 413, 422, 503),
     },
-    openapi_extra=reason_body(NewFreeze, examples.NEW_FREEZE),
+    openapi_extra=reason_body(NewFreeze, NEW_FREEZE),
 )
 def announce(
     person: PersonDep,

@@ -11,11 +11,22 @@ from distribution.reviews import Review
 
 router = APIRouter(tags=["reviews"])
 
+REVIEW: examples.Example = {
+    "number": 3,
+    "release": "breakglass/kasir/2.1.0.post1/manifest.json",
+    "signed_by": ["tono"],
+    "opened_at": examples.MOMENT,
+    "due_at": "2026-11-27T02:00:00Z",
+    "closed_by": "",
+    "closed_at": None,
+    "verdict": "",
+}
+
 
 @router.get(
     "/v1/reviews",
     summary="List reviews of break-glass releases",
-    responses={**examples.answer([examples.REVIEW], "Due first."), **errors(401, 503)},
+    responses={**examples.answer([REVIEW], "Due first."), **errors(401, 503)},
 )
 def list_reviews(server: ServerDep, _: PersonDep, *, also_closed: bool = False) -> list[Review]:
     """The open ones; with `also_closed`, all that ever were."""
@@ -27,7 +38,7 @@ def list_reviews(server: ServerDep, _: PersonDep, *, also_closed: bool = False) 
     "/v1/reviews/{number}/close",
     summary="Close a review",
     responses={
-        **examples.answer(examples.REVIEW, "Closed."),
+        **examples.answer(REVIEW, "Closed."),
         **errors(401, 403, 404, 409, 413, 422, 503),
     },
     openapi_extra=reason_body(Reason, examples.REASON),
