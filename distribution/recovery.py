@@ -9,7 +9,7 @@ stored and signed as they should be.
 from tuf.api.metadata import Targets
 
 from signing.errors import NotStored, Tampered
-from signing.metadata import metadata_key, verified
+from signing.metadata import metadata_key, role_and_version, verified
 from signing.roles import ROLLOUTS, delegations_of, row_of
 from signing.update_repository import Repository
 
@@ -22,9 +22,8 @@ def newer_than_listed(repository: Repository) -> dict[str, int]:
     """
     stored: dict[str, list[int]] = {}
     for key in repository.store.keys("metadata/"):
-        number, _, rest = key.removeprefix("metadata/").partition(".")
-        if number.isdecimal():
-            stored.setdefault(rest.removesuffix(".json"), []).append(int(number))
+        role, version = role_and_version(key)
+        stored.setdefault(role, []).append(version)
     found = {}
     for role in delegations_of(repository.targets).roles or {}:
         newer = (n for n in stored.get(role, ()) if n > repository.version(role))

@@ -23,7 +23,7 @@ from distribution.store_errors import in_server_words
 from manifests.target_paths import MANIFEST_NAME, ReleasePath
 from manifests.withdrawal import withdrawn
 from signing.errors import NotStored, Tampered
-from signing.metadata import parsed, target_key
+from signing.metadata import parsed, role_and_version, target_key
 from signing.roles import BREAKGLASS, HOTFIXES, ROOT, SNAPSHOT, TARGETS, delegations_of
 from signing.store import Store
 from signing.update_repository import Repository
@@ -35,16 +35,13 @@ LOOKED = ""
 _KEPT = frozenset({ROOT, TARGETS, HOTFIXES, BREAKGLASS})
 
 
-def sweep(server: Server, now: datetime, *, at_once: bool = False) -> list[str]:
-    """Note what is unneeded, and remove what has been so for long enough; the keys removed.
-
-    Args:
-        at_once: whether to look although somebody did within the last hour.
+def sweep(server: Server, now: datetime) -> list[str]:
+    """Once an hour, note what is unneeded and remove what has been so for long; the keys removed.
 
     Raises:
         Unavailable: the store or the database does not answer.
     """
-    if not at_once and not _is_time(server, now):
+    if not _is_time(server, now):
         return []
     with in_server_words():
         found = set(unneeded(server))
@@ -92,16 +89,9 @@ def unneeded(server: Server) -> Iterator[str]:
 
 def _old_metadata(repository: Repository, keys: Collection[str]) -> Iterator[str]:
     for key in keys:
-        role, version = _named(key)
+        role, version = role_and_version(key)
         if role and role not in _KEPT and version < _current(repository, role):
             yield key
-
-
-def _named(key: str) -> tuple[str, int]:
-    """Role and version of a numbered metadata file; an empty role for any other file."""
-    number, _, rest = key.removeprefix("metadata/").partition(".")
-    role = rest.removesuffix(".json")
-    return (role, int(number)) if number.isdecimal() and role != rest else ("", 0)
 
 
 def _current(repository: Repository, role: str) -> int:
@@ -118,7 +108,7 @@ def _listed(server: Server, repository: Repository, keys: Collection[str]) -> It
         gone = set(_withdrawn_for_good(server, files))
         yield from (_key(file) for path, file in files.items() if path not in gone)
     for key in keys:
-        role, version = _named(key)
+        role, version = role_and_version(key)
         if role not in ("", ROOT, SNAPSHOT) and version > repository.version(role):
             yield from map(_key, _begun(server.store, key))
 

@@ -26,6 +26,13 @@ def metadata_key(role: str, version: int) -> str:
     return f"metadata/{version}.{role}.json"
 
 
+def role_and_version(key: str) -> tuple[str, int]:
+    """What ``metadata_key`` made a key of; no role and 0 for any other file."""
+    number, _, rest = key.removeprefix("metadata/").partition(".")
+    role = rest.removesuffix(".json")
+    return (role, int(number)) if number.isdecimal() and role != rest else ("", 0)
+
+
 def target_key(path: str, sha256: str) -> str:
     """Where a target is stored: its name is prefixed with its hash."""
     folder, _, name = path.rpartition("/")

@@ -13,7 +13,14 @@ from datetime import datetime
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 
 from signing.errors import NotStored, Tampered
-from signing.metadata import TIMESTAMP_KEY, S, metadata_key, verified, verified_roots
+from signing.metadata import (
+    TIMESTAMP_KEY,
+    S,
+    metadata_key,
+    role_and_version,
+    verified,
+    verified_roots,
+)
 from signing.roles import ROOT, SNAPSHOT, TARGETS, TIMESTAMP, signatories
 from signing.store import Content, Store, pieces
 
@@ -111,9 +118,9 @@ class Repository:
         return version + 1
 
     def _newest_stored(self, role: str) -> int:
-        names = (key.rpartition("/")[2].split(".") for key in self.store.keys("metadata/"))
-        found = (int(name[0]) for name in names if name[1:] == [role, "json"])
-        return max((number for number in found if number <= MOST_VERSIONS), default=0)
+        stored = map(role_and_version, self.store.keys("metadata/"))
+        found = (version for each, version in stored if each == role)
+        return max((version for version in found if version <= MOST_VERSIONS), default=0)
 
     def role_file(self, role: str) -> bytes:
         """The bytes of a targets role's current version, which there is."""
