@@ -11,6 +11,7 @@ from sqlmodel import Session
 
 from distribution import alarms, events, fleet, freeze_records, holds, notices, openings
 from distribution.database import Database
+from distribution.drills import records
 from distribution.events import EventKind
 from distribution.reports import known_site
 from distribution.sealed import check_signature, peeked
@@ -60,7 +61,8 @@ def accept(
         site = session.get_one(Site, said.site_id)
         if not _is_stale(site, said):
             online_since = now - timedelta(seconds=settings.silent_after_seconds)
-            notices.heard(session, site, said.timestamp_version, online_since, now)
+            seen = said.root_version, said.timestamp_version
+            notices.heard(session, site, *seen, online_since, now)
             _note(session, site, said, now)
         site.last_seen, site.expected_by = max(site.last_seen, now), next_by
         session.add(site)
@@ -90,6 +92,8 @@ def _is_stale(site: Site, said: CheckIn) -> bool:
 
 def _note(session: Session, site: Site, said: CheckIn, now: datetime) -> None:
     code = alarms.code_of(said.problem) if said.problem else None
+    if code is not None:
+        records.poll_failed(session, code)
     if code is not None and code != site.problem:
         alarms.ring(session, site.id, code, code, said.detail or said.problem[:200], now)
     site.problem = code or ""

@@ -59,16 +59,18 @@ class TurnRow(SQLModel, table=True):
 
 
 class NoticeRow(SQLModel, table=True):
-    """A pause or a stop on its way to the sites, and when the last of them told that it knows."""
+    """A pause, a stop or a change of keys on its way to the sites, and when the last one knew."""
 
     id: int | None = number()
-    rollout_id: int = big(foreign_key="rolloutrow.id", index=True)
-    product: str = Field(index=True)
+    rollout_id: int | None = big(default=None, foreign_key="rolloutrow.id", index=True)
+    product: str = Field(default="", index=True)
+    """Empty for what concerns every site."""
     said_at: datetime = moment()
     serial: int = big()
     """Of the plan that says it."""
+    root_version: int = big()
     timestamp_version: int | None = big(default=None)
-    """Who has seen this one has seen that plan; None until it is published."""
+    """Who has seen this root, and of it this timestamp, knows; None until it is published."""
     published_at: datetime | None = moment(default=None)
     told_at: datetime | None = moment(default=None)
     """When a site last told for the first time that it knows."""
@@ -102,6 +104,26 @@ class WindowRow(SQLModel, table=True):
     outcome: str = Field(default="", index=True)
     """Empty while it is still to come, or under way."""
     detail: str = text()
+
+
+class DrillRow(SQLModel, table=True):
+    """A drill of rotation or theft that somebody has begun, until somebody closes it."""
+
+    id: int | None = number()
+    name: str = Field(index=True)
+    about: str = ""
+    """Whose keys; empty where there is only one such drill."""
+    goal: str = text()
+    """What the repository must have come to, as JSON."""
+    exposure: str = text()
+    """What a thief could and could not have done, a sentence a line, as it was at the beginning."""
+    by: str
+    began_at: datetime = moment()
+    notice_id: int | None = big(default=None, foreign_key="noticerow.id")
+    """The change of keys on its way to the sites; None until it is published."""
+    failed_polls: int = big()
+    """How many check-ins have told meanwhile that metadata could not be read or believed."""
+    ended_at: datetime | None = moment(default=None, index=True)
 
 
 class UnneededRow(SQLModel, table=True):

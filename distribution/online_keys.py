@@ -62,7 +62,7 @@ class OnlineKeys:
                 return known[key.keyid]
         raise Misconfigured(
             f"this server's {name} key is not one that the repository lists for {holders.role}",
-            hint="use the home that the repository was made with, or rotate the keys: hsp rotate",
+            hint="use the home that the repository was made with, or rotate the keys: hsp drill",
         )
 
     def _known(self, name: str) -> dict[str, Signer]:

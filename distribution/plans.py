@@ -170,8 +170,9 @@ def _publish_once(
         publish_targets(store, role, files, online, now, instead_of=before)
         log.info("published plan %d of %s", row.serial, product)
     if notices.are_due(database, product, row.serial):  # a crash may have come in between
-        newest = catalogue.trust_state(store).timestamp_version
-        notices.published(database, product, row.serial, newest, now)
+        newest = catalogue.trust_state(store)
+        seen = newest.root_version, newest.timestamp_version
+        notices.published(database, product, row.serial, *seen, now)
     return news
 
 

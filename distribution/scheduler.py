@@ -36,6 +36,7 @@ from distribution import (
     withdrawals,
 )
 from distribution.assessment import Finish, Hold, OpenNextWave, Pause, Verdict, assess
+from distribution.drills import records
 from distribution.publish import renew
 from distribution.rollouts import SCHEDULER, Word
 from distribution.server import Server
@@ -121,7 +122,8 @@ def publish_plans(server: Server, now: datetime) -> None:
 
 
 def watch_notices(server: Server, now: datetime) -> None:
-    """Find out since when every site knows of a pause or a stop."""
+    """Find out since when every site knows of a pause, a stop or a change of keys."""
+    records.look(server.database, server.store, now)
     online_since = now - timedelta(seconds=server.settings.silent_after_seconds)
     notices.look(server.database, online_since, now)
 

@@ -45,8 +45,9 @@ class Site(SQLModel, table=True):
     """Of a site without a line: when its stick should be back; None of one that calls by itself."""
     check_in: str | None = Field(default=None, sa_type=Text)
     """The latest ``CheckIn`` as JSON."""
+    root_version: int = big()
     timestamp_version: int = big()
-    """The newest timestamp that it has told to have seen."""
+    """The newest root, and of it the newest timestamp, that it has told to have seen."""
     problem: str = ""
     """The failure code that its latest check-in named; empty when it can be updated."""
     hold: str = text()

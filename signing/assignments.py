@@ -3,14 +3,14 @@
 Pure: read off the delegations as they are.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from tuf.api.metadata import TOP_LEVEL_ROLE_NAMES, Key
 
 from signing.errors import AlreadyThere, UnknownRole
 from signing.propose import Assignment
-from signing.roles import SERVER, TARGETS, delegations_of, person_of, signatories
+from signing.roles import ROOT, SERVER, TARGETS, delegations_of, person_of, signatories
 from signing.update_repository import Repository
 
 
@@ -52,7 +52,7 @@ def revoked(
         UnknownRole: the person holds none of them.
     """
     if person == SERVER:
-        raise UnknownRole("the server's keys are rotated", hint="hsp rotate")
+        raise UnknownRole("the server's keys are rotated", hint="hsp drill planned-rotation")
     found = [
         each
         for each in holders(repository)
@@ -61,11 +61,63 @@ def revoked(
     _all_known(roles, [each.role for each in found])
     if not found:
         raise UnknownRole(f"{person} holds no role", hint="hsp people lists who does")
-    return [_without(each, person, instead) for each in found]
+    theirs = {key.keyid for each in found for key in each.keys if person_of(key) == person}
+    return [_with_instead(each, _others(each, theirs), instead) for each in found]
 
 
-def _without(held: Assignment, person: str, instead: Sequence[Key]) -> Assignment:
-    staying = [key for key in held.keys if person_of(key) != person]
+def struck_off(
+    repository: Repository, keyids: Collection[str], instead: Sequence[Key] = ()
+) -> list[Assignment]:
+    """Take keys from every role that lists one of them; ``instead`` come into their places."""
+    found = [each for each in holders(repository) if not keyids_of(each).isdisjoint(keyids)]
+    return [_with_instead(each, _others(each, keyids), instead) for each in found]
+
+
+def replaced(repository: Repository, new: Sequence[Key]) -> list[Assignment]:
+    """Give each of these people their new key wherever they hold another one.
+
+    Raises:
+        UnknownRole: one of them holds no role.
+    """
+    by_person = {person_of(key): key for key in new}
+    changed, found = [], set[str]()
+    for each in holders(repository):
+        keys = tuple(by_person.get(person_of(key), key) for key in each.keys)
+        if keys != tuple(each.keys):
+            changed.append(replace(each, keys=keys))
+        found.update(map(person_of, each.keys))
+    missing = [person for person in by_person if person not in found]
+    if missing:
+        raise UnknownRole(f"{missing[0]} holds no role", hint="hsp people lists who does")
+    return changed
+
+
+def handed_over(repository: Repository, officers: Sequence[Key]) -> list[Assignment]:
+    """Give root and targets to other officers, and strike the old ones off everywhere.
+
+    Where an old officer holds a role below these, their own new key comes into its place.
+    """
+    tops = [each for each in holders(repository) if each.role in (ROOT, TARGETS)]
+    old = set().union(*map(keyids_of, tops)) - {key.keyid for key in officers}
+    changed = [replace(each, keys=tuple(officers)) for each in tops]
+    for each in struck_off(repository, old):
+        if each.role not in (ROOT, TARGETS):
+            gone = {person_of(key) for key in each.keys if key.keyid in old}
+            theirs = [key for key in officers if person_of(key) in gone]
+            changed.append(_with_instead(each, _others(each, old), theirs))
+    return changed
+
+
+def keyids_of(held: Assignment) -> set[str]:
+    """The keys of a role."""
+    return {key.keyid for key in held.keys}
+
+
+def _others(held: Assignment, keyids: Collection[str]) -> list[Key]:
+    return [key for key in held.keys if key.keyid not in keyids]
+
+
+def _with_instead(held: Assignment, staying: list[Key], instead: Sequence[Key]) -> Assignment:
     known = {key.keyid for key in staying}
     new = [key for key in instead if key.keyid not in known]
     return replace(held, keys=(*staying, *new))

@@ -8,16 +8,28 @@ from collections.abc import Iterator
 
 from signing.assignments import holders
 from signing.propose import Assignment
-from signing.roles import BREAKGLASS, SERVER, TIMESTAMP, life_of, person_of, row_of
+from signing.roles import BREAKGLASS, ROLLOUTS, ROOT, SERVER, TIMESTAMP, life_of, person_of, row_of
 from signing.update_repository import Repository
 from signing.wording import span
 
 
 def of_person(repository: Repository, person: str) -> Iterator[str]:
     """With one person's key, and nobody else's; one sentence for each role that they hold."""
-    for held in holders(repository):
-        if person in map(person_of, held.keys):
-            yield _alone(held)
+    found = list(holders(repository))
+    theirs = [held for held in found if person in map(person_of, held.keys)]
+    yield from map(_alone, theirs)
+    others = [held.role for held in found if held not in theirs and row_of(held.role) != ROLLOUTS]
+    if theirs:
+        yield f"could not touch {', '.join(others)}"
+
+
+def of_officers(repository: Repository) -> Iterator[str]:
+    """With as many officers' keys as sign a root."""
+    threshold = next(each.threshold for each in holders(repository) if each.role == ROOT)
+    yield f"could sign any root ({threshold} different officers must), and with it anything"
+    yield "could install it only with the bucket as well: sites read what the bucket serves"
+    yield "could not be outlived by a signature alone: who signs the next root first, wins"
+    yield "could not follow a site that has enrolled again under another root"
 
 
 def _alone(held: Assignment) -> str:
@@ -42,5 +54,5 @@ def of_server(repository: Repository) -> Iterator[str]:
 
 
 def _is_the_servers_too(held: Assignment) -> bool:
-    online = held.role in ("snapshot", TIMESTAMP) or row_of(held.role) == "rollouts"
+    online = held.role in ("snapshot", TIMESTAMP) or row_of(held.role) == ROLLOUTS
     return not online and SERVER in map(person_of, held.keys)

@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from distribution import artifacts, catalogue, deltas, home, publish, withdrawal
 from distribution.bucket import open_store
 from distribution.cli.drafts import draft_option, new_draft, out_option
 from distribution.database import Database
+from distribution.drills import records
+from distribution.errors import DistributionError
 from distribution.published_schemas import SCHEMAS
 from distribution.reviewed_publish import reviewed
 from distribution.schedules import load_schedule
@@ -26,6 +29,7 @@ from signing.cli import show_proposal, utc_now
 from signing.delegations import fit
 from signing.roles import BREAKGLASS, HOTFIXES, ROOT, TARGETS, rules
 from signing.signers import read_public
+from signing.store import Store
 from signing.update_repository import Repository
 from signing.wording import counted
 
@@ -214,6 +218,8 @@ def publish_command(settings: Settings, proposal: Path, replace_unfinished: bool
     online, store, now = open_online_keys(settings), open_store(settings), utc_now()
     with reviewed(settings, store, proposal, now):
         done = publish.publish(store, proposal, online, now, replace_unfinished=replace_unfinished)
+    if not done.releases:
+        _note_for_drills(settings, store)
     what = ", ".join(done.releases) or f"{done.role} {done.version}"
     if done.already:
         click.echo(f"{what} is published already; nothing was done")
@@ -223,6 +229,12 @@ def publish_command(settings: Settings, proposal: Path, replace_unfinished: bool
         click.echo("Somebody else reviews it within two working days: hsp review list")
     if done.releases:
         click.echo("Nothing is installed until its rollout starts: hsp rollout start")
+
+
+def _note_for_drills(settings: Settings, store: Store) -> None:
+    """Whoever waits for this change counts from now; without the database, from the scheduler's."""
+    with suppress(DistributionError):
+        records.look(Database.open(settings), store, utc_now())
 
 
 @click.command()

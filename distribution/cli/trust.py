@@ -1,4 +1,4 @@
-"""The commands about who may sign: people, what expires, and the server's own keys.
+"""The commands about who may sign: people, and what expires. A theft has commands of its own.
 
 Each writes a proposal; officers sign it offline, and ``hsp publish`` makes it real.
 """
@@ -8,13 +8,12 @@ from pathlib import Path
 
 import click
 
-from distribution import rotation
 from distribution.bucket import open_store
 from distribution.cli.drafts import draft_option, new_draft, out_option
 from distribution.settings import Settings
 from distribution.store_errors import in_server_words
 from signing import assignments, exposure, propose
-from signing.cli import show_proposal, utc_now
+from signing.cli import show_proposal
 from signing.propose import Assignment
 from signing.roles import person_of
 from signing.signers import read_public
@@ -25,7 +24,7 @@ _key = click.Path(path_type=Path, dir_okay=False)
 
 def register(program: click.Group) -> None:
     """Add this module's commands to ``hsp``."""
-    for command in (people, renew, rotate):
+    for command in (people, renew):
         program.add_command(command)
 
 
@@ -79,15 +78,15 @@ def revoke(
 
 
 @people.command(name="replace")
-@click.argument("key", type=_key)
+@click.argument("keys", type=_key, nargs=-1, required=True)
 @out_option
 @draft_option
 @click.pass_obj
-def replace_key(settings: Settings, key: Path, out: Path | None, by: str) -> None:
-    """Propose the new KEY.pub for all roles of its owner, instead of the old one."""
-    new = read_public(key)
-    changed = assignments.revoked(_repository(settings), person_of(new), (), [new])
-    _propose(settings, changed, f"replace-{person_of(new)}", out, by)
+def replace_keys(settings: Settings, keys: tuple[Path, ...], out: Path | None, by: str) -> None:
+    """Propose each new KEY.pub for all roles of its owner, instead of their old one."""
+    new = [read_public(key) for key in keys]
+    changed = assignments.replaced(_repository(settings), new)
+    _propose(settings, changed, f"replace-{'-'.join(map(person_of, new))}", out, by)
 
 
 @click.command()
@@ -100,37 +99,6 @@ def renew(settings: Settings, role: str, out: Path | None, by: str) -> None:
     with in_server_words():
         draft = new_draft(settings, out, f"renew-{role}", by)
         show_proposal(propose.renewal(_repository(settings), role, draft))
-
-
-@click.command()
-@click.option("--stolen", is_flag=True, help="In one step: the old keys lose everything at once.")
-@click.option("--yes", is_flag=True, help="Do the step, instead of saying what it would be.")
-@out_option
-@draft_option
-@click.pass_obj
-def rotate(settings: Settings, stolen: bool, yes: bool, out: Path | None, by: str) -> None:
-    """Rotate the server's own keys, step by step: the same command again goes on.
-
-    Planned: new keys are listed beside the old ones, sign everything, and then the old ones are
-    struck off; no poll fails. With --stolen the new ones take the place of the old ones at once.
-    """
-    with in_server_words():
-        step = rotation.next_step(settings, stolen=stolen)
-    if stolen:
-        _show_exposure("the server's keys", exposure.of_server(_repository(settings)))
-    click.echo(f"Now: {step.now}\nNext: {step.next}")
-    if not yes:
-        click.echo("Nothing was done. With --yes it is.")
-        return
-    with in_server_words():
-        if step.proposes is None:
-            step.act(settings, utc_now())
-            click.echo("Done.")
-            return
-        keys = rotation.next_keys(settings)
-        beside = step.proposes is rotation.Proposes.BESIDE
-        changed = assignments.of_the_server(_repository(settings), keys, beside=beside)
-        _propose(settings, changed, f"rotate-{step.proposes.value}", out, by)
 
 
 def _repository(settings: Settings) -> Repository:

@@ -39,5 +39,15 @@ def test_the_servers_keys_only_say_when(estate: Estate) -> None:
     assert not [line for line in told if line.startswith("COULD")]
 
 
+def test_what_is_not_theirs_is_out_of_reach(estate: Estate) -> None:
+    told = list(exposure.of_person(Repository.read(estate.store), "sari"))
+    assert told[-1] == "could not touch root, snapshot, targets, timestamp, hotfixes, breakglass"
+
+
+def test_as_many_officers_as_sign_a_root_can_do_anything(estate: Estate) -> None:
+    told = " ".join(exposure.of_officers(Repository.read(estate.store)))
+    assert "could sign any root (2 different officers must)" in told
+
+
 def test_who_holds_nothing_could_do_nothing(estate: Estate) -> None:
     assert list(exposure.of_person(Repository.read(estate.store), "nobody")) == []

@@ -34,7 +34,10 @@ def polls(house: House, site: Talker, seen: int | None = None) -> None:
     trust = catalogue.trust_state(house.server.store)
     document = CheckIn.from_bytes(envelope.peek(site.sign_of_life(), CHECK_IN_TYPE))
     told = document.model_copy(
-        update={"timestamp_version": trust.timestamp_version if seen is None else seen}
+        update={
+            "root_version": trust.root_version,
+            "timestamp_version": trust.timestamp_version if seen is None else seen,
+        }
     )
     body = site.sealed(told.to_bytes(), CHECK_IN_TYPE)
     check_ins.accept(house.database, body, house.server.settings, trust, house.clock.now)
