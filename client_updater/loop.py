@@ -110,7 +110,7 @@ class Loop:
             log.warning("%s", error)
             last = None
         took = time.monotonic() - began
-        return next_delay(self._outlook(last or LastPoll(failures=1), took), self.random)
+        return next_delay(self.outlook(last or LastPoll(failures=1), took), self.random)
 
     def _safely(self, action: Callable[[], T]) -> T | None:
         try:
@@ -121,7 +121,8 @@ class Loop:
             log.exception("a mistake in hsp-updater; the programs go on, and so does the next poll")
             return None
 
-    def _outlook(self, last: LastPoll, took: float) -> Outlook:
+    def outlook(self, last: LastPoll, took: float) -> Outlook:
+        """What the next delay depends on; ``took``: how long this poll was, in seconds."""
         now = self.agent.clock()
         wished = last.answer.poll_seconds if last.answer else self.agent.enrolment.poll_seconds
         openings = [

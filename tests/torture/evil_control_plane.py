@@ -98,7 +98,7 @@ def _broken(scene: Scene, abuse: Abuse, honest: RolloutPlan, pwned: Path) -> lis
 
 def _delay_is_bounded(scene: Scene, last: Any) -> list[str]:
     loop = Loop(scene.site.agent(), scene.site.stop)
-    delay = next_delay(loop._outlook(last), Random(1))
+    delay = next_delay(loop.outlook(last, 0), Random(1))
     return [] if 0 < delay < LONGEST_DELAY_SECONDS else [f"the next poll comes in {delay:.0f} s"]
 
 
