@@ -43,7 +43,7 @@ unit: $(READY)
 	$(BIN)/pytest -n 2 -q -m "not journey"
 
 journeys: $(READY)
-	$(BIN)/pytest -q -m journey
+	$(BIN)/pytest -n 2 --dist worksteal -q -m journey
 
 agent: $(READY)
 	@infra/agent.sh $(VENV)

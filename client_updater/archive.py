@@ -6,6 +6,7 @@ nothing more. Files are made below open folder descriptors, never through a link
 anything; so what an archive could do to a site is what its signed list says.
 """
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -112,13 +113,21 @@ def unpack_tar(stream: Readable, artifact: Artifact, folder: Path) -> None:
 @contextmanager
 def _decompressed(archive: Path) -> Iterator[Readable]:
     decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES)
-    fd = os.open(archive, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     with (
-        open(fd, "rb", buffering=0) as source,
+        open(_opened(archive), "rb", buffering=0) as source,
         # Across frames, so that a second one is seen as what it is: more than was signed.
         decompressor.stream_reader(source, read_across_frames=True) as stream,
     ):
         yield stream
+
+
+def _opened(archive: Path) -> int:
+    try:
+        return os.open(archive, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOENT):  # it was there, and a file, a moment ago
+            raise ArtifactMismatch(f"the archive was taken away: {error.strerror}") from error
+        raise disk_trouble(error, "read the archive") from error
 
 
 def _unpack(tar: Tar, artifact: Artifact, folder: Path) -> None:

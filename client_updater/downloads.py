@@ -13,7 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from client_updater import durable
-from client_updater.errors import ArtifactMismatch, DownloadFailed, StateUnusable, Unreachable
+from client_updater.errors import (
+    ArtifactMismatch,
+    DownloadFailed,
+    StateUnusable,
+    Unreachable,
+    disk_trouble,
+)
 from client_updater.fetcher import Fetcher, Transfer, refusal
 from client_updater.state import read_private
 from client_updater.throttle import throttled
@@ -33,7 +39,14 @@ class Part:
         self.path = path
         self._target, self._most_bytes = target, target.length
         self._hash, self.size = target.hasher(), 0
-        if not path.is_file() or path.is_symlink() or path.lstat().st_size > target.length:
+        try:
+            self._go_on()
+        except OSError as error:  # the disk, or somebody who takes away what is being read
+            raise disk_trouble(error, f"read {path}") from error
+
+    def _go_on(self) -> None:
+        path = self.path
+        if not path.is_file() or path.is_symlink() or path.lstat().st_size > self._most_bytes:
             durable.remove(path)
             with durable.create(path):
                 return

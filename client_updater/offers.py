@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 
 from packaging.version import InvalidVersion, Version
 
-from client_updater.errors import AgentError, Untrusted, UntrustedMetadata
+from client_updater.errors import AgentError, ExpiredMetadata, Untrusted, UntrustedMetadata
 from client_updater.trusted import Target, Trusted
 from manifests.errors import ManifestError
 from manifests.release import Release
 from manifests.rollout import Rollout, RolloutPlan, RolloutState
 from manifests.target_paths import (
     MANIFEST_NAME,
+    Lane,
     ReleasePath,
     canonical_version,
     plan_path,
@@ -64,8 +65,21 @@ def read_offers(trusted: Trusted, product: str, newer_than: str | None) -> Offer
         try:
             offers.releases.append(_release(trusted, path, offers))
         except Untrusted as error:
-            offers.problems.append((str(path), error))
+            if not _was_left_to_expire(error, path, rollout):
+                offers.problems.append((str(path), error))
     return offers
+
+
+def _was_left_to_expire(error: Untrusted, path: ReleasePath, rollout: Rollout) -> bool:
+    """Whether an emergency is over: its role is signed anew for the next one, not for the past.
+
+    Break-glass releases end long before their role does. A hotfix that is still on its way is
+    missed.
+    """
+    if not isinstance(error, ExpiredMetadata):
+        return False
+    is_over = path.lane is Lane.HOTFIXES and rollout.state is not RolloutState.RUNNING
+    return path.lane is Lane.BREAKGLASS or is_over
 
 
 def _plan(trusted: Trusted, product: str, target: Target, offers: Offers) -> RolloutPlan:

@@ -35,6 +35,7 @@ from client_updater.settings import last_policy, read_policy
 from client_updater.sign_of_life import Decided, check_in_of, floor_or_empty, statuses
 from client_updater.status import LAST_POLL_FILE, LastPoll, read_last_poll, write_last_poll
 from client_updater.trusted import Trusted
+from client_updater.witness import keep
 from manifests.check_in import CheckInAnswer
 from manifests.decision import ADMINISTRATOR, Decision, Install, Stay
 from manifests.release import Release
@@ -100,6 +101,7 @@ class Poll:
         self._try(self._report_refusals)
         self._ask(self._flush)
         self._ask(self._check_in)
+        self._try(self._witness)
         self._try(self._confirm_ourselves)
         self._try(self._tidy)
         record = self._record()
@@ -241,6 +243,10 @@ class Poll:
             self.answer = self.agent.server.check_in(message)
         except Rejected as error:
             raise Unreachable(f"the server does not take the check-in: {error}") from error
+
+    def _witness(self) -> None:
+        if self.answer is not None:
+            keep(self.agent.state, self.answer.audit_checkpoint)
 
     def _confirm_ourselves(self) -> None:
         """An agent that has polled the whole way is one that works."""

@@ -7,6 +7,7 @@ from client_updater import AGENT_VERSION
 from client_updater.agent import Agent
 from client_updater.errors import AgentError, TrustLost
 from client_updater.floor import Floor
+from client_updater.witness import witnessed
 from manifests.check_in import CheckIn, ProductStatus
 from manifests.decision import Decision, Install, Wait
 from manifests.site import InstalledProduct, SitePolicy
@@ -76,6 +77,7 @@ def check_in_of(
         root_version=floor.root_version,
         timestamp_version=floor.timestamp,
         last_sequence=agent.reporter.next_sequence() - 1,
+        audit_checkpoint=witnessed(agent.state),
         problem=first.code if first else "",
         detail=str(first)[:2000] if first else "",
     )

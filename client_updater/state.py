@@ -11,6 +11,7 @@ Layout, below ``/var/lib/hsp-updater`` unless said otherwise::
     products/   what the site has learnt about each product
     journal/    the step that each unfinished attempt has come to
     outbox/     reports that the server has not acknowledged
+    witness.json  the newest checkpoint of the server's audit log that it was told
     run/ logs/  the programs that run, and what they print
     snapshots/  what an unfinished attempt may have to put back: data, replaced packages
     launcher/   what the agent and its launcher tell each other

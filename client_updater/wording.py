@@ -9,6 +9,8 @@ from typing import ParamSpec
 from client_updater.agent import Agent
 from client_updater.explanation import Explained
 from client_updater.status import LastPoll
+from client_updater.witness import witnessed
+from manifests.audit_checkpoint import claimed
 from manifests.check_in import ProductStatus
 from manifests.decision import Answer, Wait
 
@@ -126,6 +128,13 @@ def _answer(answer: Answer) -> str:
     return f"{word}: {answer.reason}{when} (lifted by: {answer.lifted_by})"
 
 
+def _checkpoint(agent: Agent) -> dict[str, object] | None:
+    """What this site remembers of the server's audit log, for an auditor to compare."""
+    told = witnessed(agent.state)
+    said = claimed(told)
+    return {**said.model_dump(mode="json"), "envelope": told} if said else None
+
+
 def status_json(agent: Agent, last: LastPoll) -> str:
     """``status``, for programs."""
     profile, outbox = agent.enrolment.profile, agent.reporter.outbox
@@ -136,6 +145,7 @@ def status_json(agent: Agent, last: LastPoll) -> str:
         "installed": {name: agent.slots.current(name) for name in profile.products},
         "previous": {name: agent.slots.previous(name) for name in profile.products},
         "running": {name: process.pid for name, process in running.items() if process},
+        "audit_checkpoint": _checkpoint(agent),
         "unacknowledged_reports": outbox.last_sequence() - outbox.acknowledged(),
         "last_poll": last.model_dump(mode="json", exclude={"read"}),
     }

@@ -15,8 +15,10 @@ published plan is a repeatable consequence of the database.
 - what happens by itself: ``scheduler`` (the steps), ``loop`` and ``lease`` (who does them),
   ``waves``, ``deadlines``, ``standstill``, ``notices``, ``openings``, ``aging``; ``events`` and
   ``metrics`` for who watches
-- what sites say: ``enrolment``, ``check_ins``, ``reports``, ``attempts``, ``watch``
+- what sites say: ``enrolment``, ``site_identity``, ``check_ins``, ``reports``, ``attempts``,
+  ``watch``
 - who looks after it: ``escalation``, ``support_desk``, ``tickets``, ``explanation``
+- who may do what: ``people`` (accounts, roles, tokens, sessions, OIDC)
 - its edges: ``api`` (FastAPI here only), ``cli``
 
 May import ``manifests`` and ``signing``; nothing imports it.

@@ -2,7 +2,7 @@
 
 What the server signs is renewed at half of its life, so at a quarter something keeps it from that.
 What people sign is theirs to renew, and a quarter of its life is the time they have for it.
-Emergencies' roles are left to expire: they are for days.
+Emergencies' roles are left to expire: they are for days, and the next emergency signs its own anew.
 """
 
 from collections.abc import Iterator
@@ -20,8 +20,10 @@ from signing.roles import (
     SNAPSHOT,
     TARGETS,
     TIMESTAMP,
+    Signatories,
     delegations_of,
     life_of,
+    signatories,
 )
 from signing.store import Store
 from signing.update_repository import Repository
@@ -68,6 +70,48 @@ def _ages(repository: Repository) -> Iterator[Age]:
         if metadata is not None and role not in (HOTFIXES, BREAKGLASS):
             signed, life = metadata.signed, life_of(repository.delegator(role), role)
             yield Age(role, signed.version, life, signed.expires)
+
+
+@dataclass(frozen=True)
+class Emergency:
+    """A role that is left to expire.
+
+    Attributes:
+        holders: who may sign it; None if the repository was made without it.
+        version: 0 if nothing was ever signed for it.
+        expires: None as well, then.
+    """
+
+    role: str
+    holders: Signatories | None
+    version: int = 0
+    expires: datetime | None = None
+
+    @property
+    def is_unusable(self) -> bool:
+        """Whether nobody could publish in it any more: too few people for its threshold."""
+        return self.holders is not None and len(self.holders.people) < self.holders.threshold
+
+
+def emergencies(store: Store) -> list[Emergency]:
+    """Every role that is for emergencies, whether it is there or not.
+
+    Raises:
+        NotFound: there is no repository.
+        Unavailable: the store does not answer.
+    """
+    with in_server_words():
+        repository = Repository.read(store)
+        return [_emergency(repository, role) for role in (HOTFIXES, BREAKGLASS)]
+
+
+def _emergency(repository: Repository, role: str) -> Emergency:
+    if role not in (delegations_of(repository.targets).roles or {}):
+        return Emergency(role, None)
+    holders, metadata = signatories(repository.targets, role), repository.role(role)
+    if metadata is None:
+        return Emergency(role, holders)
+    return Emergency(role, holders, metadata.signed.version, metadata.signed.expires)
 
 
 def look(database: Database, store: Store, now: datetime) -> None:

@@ -17,6 +17,7 @@ class AlarmKind(StrEnum):
 
     BAD_SIGNATURE = "bad_signature"
     SEQUENCE_REUSED = "sequence_reused"
+    COPIED = "copied"
 
 
 def ring(

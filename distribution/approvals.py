@@ -8,11 +8,12 @@ answer through us; with ``approval = "administrator"`` a site takes no server's 
 
 from datetime import datetime
 
-from distribution import events, rollouts
+from distribution import audit, events, rollouts
 from distribution.control_tables import ClientApproval
 from distribution.database import Database
 from distribution.errors import Conflict, NotFound
 from distribution.events import EventKind
+from distribution.people import own_proposals
 from distribution.rollouts import Word
 from distribution.tables import Client
 from manifests.rollout import RolloutState
@@ -26,6 +27,7 @@ def approve(
     Raises:
         UnknownRollout: there is none.
         NotFound: there is no such client.
+        NotAllowed: this person started it, or made its release visible.
         Conflict: the client has said so already, or the rollout is stopped.
         Invalid: no reason.
         Unavailable: the database does not answer.
@@ -33,6 +35,8 @@ def approve(
     said = word.checked()
     with database.writing() as session:
         row = rollouts.find(session, product, version)
+        what = f"the rollout of {product} {version}"
+        own_proposals.require_another(said.by, own_proposals.proposers_of(session, row), what)
         if row.state == RolloutState.STOPPED:
             raise Conflict(f"the rollout of {product} {version} is stopped ({row.change_reason})")
         if session.get(Client, client_id) is None:
@@ -50,3 +54,6 @@ def approve(
         session.add(approval)
         told = {"client": client_id, "by": said.by}
         events.tell(session, EventKind.APPROVAL, now, product=product, version=version, **told)
+        about = f"{product} {version} for client {client_id}"
+        deed = audit.Deed(said.actor, "approval.give", about, said.reason, said.role)
+        audit.note(session, deed, now)

@@ -8,6 +8,7 @@ by one request each, with their sha256 for S3 to check, so none is ever seen in 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -103,6 +104,12 @@ class S3Store:
         with _answers(key):
             yield from self._client.get_object(**self._named(key))["Body"].iter_chunks(CHUNK_BYTES)
 
+    def create_kept(self, key: str, content: bytes, until: datetime) -> None:
+        """As ``create``; until then nobody can remove it, the account's owner neither."""
+        lock = {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": until}
+        with _answers(key):
+            self._put(key, content, IfNoneMatch="*", **lock)
+
     def create(self, key: str, content: Content) -> None:
         """See ``Store.create``."""
         with _answers(key):
@@ -160,6 +167,19 @@ class S3Store:
 
     def _named(self, key: str) -> dict[str, Any]:
         return {"Bucket": self._bucket, "Key": self._prefix + checked_key(key), **self._owner}
+
+
+def create_kept(store: Store, key: str, content: bytes, until: datetime | None) -> None:
+    """Store a new file; in S3 with an object lock, if it is to be kept until some time.
+
+    Raises:
+        AlreadyStored: there is one already.
+        StoreFailed: it cannot be written, or the bucket was made without object lock.
+    """
+    if until is not None and isinstance(store, S3Store):
+        store.create_kept(key, content, until)
+    else:
+        store.create(key, content)
 
 
 def _headers(key: str) -> dict[str, Any]:

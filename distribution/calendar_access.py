@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from sqlmodel import Session, col, select
 
+from distribution import audit
 from distribution.calendar_tables import CalendarToken
 from distribution.database import Database
 from distribution.errors import NotFound, Unauthorised
@@ -43,7 +44,7 @@ def make_token(database: Database, client_id: str, by: str, now: datetime) -> st
         session.add(
             CalendarToken(token_sha256=_hash(token), client_id=client_id, by=by, created_at=now)
         )
-        _note(session, client_id, by, now, "subscribe address made; older ones ended")
+        _note(session, client_id, by, now, "share", "subscribe address made; older ones ended")
     return token
 
 
@@ -56,7 +57,7 @@ def revoke(database: Database, client_id: str, by: str, now: datetime) -> int:
     with database.writing() as session:
         ended = _revoke(session, client_id, now)
         if ended:
-            _note(session, client_id, by, now, "subscribe address ended")
+            _note(session, client_id, by, now, "unshare", "subscribe address ended")
     return ended
 
 
@@ -86,8 +87,9 @@ def _revoke(session: Session, client_id: str, now: datetime) -> int:
     return len(rows)
 
 
-def _note(session: Session, client_id: str, by: str, now: datetime, what: str) -> None:
+def _note(session: Session, client_id: str, by: str, now: datetime, verb: str, what: str) -> None:
     note(session, Changed(now, Scope.CLIENT, client_id, by, "so that the client can look", what))
+    audit.note(session, audit.Deed(by, f"calendar.{verb}", f"calendar of client {client_id}"), now)
 
 
 def _hash(token: str) -> str:

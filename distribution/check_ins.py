@@ -4,17 +4,29 @@ The answer can slow an agent down or hold it still, and pass on its client's yes
 own policy waits for one; there is nothing in it that could make it install anything.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from sqlmodel import Session
 
-from distribution import alarms, events, fleet, freeze_records, holds, notices, openings
+from distribution import (
+    alarms,
+    audit,
+    events,
+    fleet,
+    freeze_records,
+    holds,
+    notices,
+    openings,
+    site_identity,
+)
+from distribution.audit import witness
 from distribution.database import Database
 from distribution.drills import records
 from distribution.events import EventKind
 from distribution.reports import known_site
-from distribution.sealed import check_signature, peeked
+from distribution.sealed import check_signature, freely, peeked
 from distribution.settings import Settings
 from distribution.tables import Site, SiteProduct
 from manifests.check_in import CHECK_IN_TYPE, CheckIn, CheckInAnswer, ProductStatus
@@ -45,10 +57,15 @@ def accept(
     now: datetime,
     *,
     next_by: datetime | None = None,
+    admit: Callable[[str], None] = freely,
 ) -> CheckInAnswer:
     """Note a check-in and answer it. One that came on a stick names when the next one is due.
 
+    Args:
+        admit: asked with the site's name once its signature is right; it may refuse.
+
     Raises:
+        TooMany: by ``admit``.
         Malformed: not an envelope with a check-in.
         ManifestError: a field of it is wrong.
         Unauthorised: no such site, or not signed by its key.
@@ -57,6 +74,7 @@ def accept(
     said = peeked(data, CHECK_IN_TYPE, CheckIn)
     site = known_site(database, said.site_id)
     check_signature(data, CHECK_IN_TYPE, site.public_key)
+    admit(site.id)
     with database.writing() as session:
         site = session.get_one(Site, said.site_id)
         if not _is_stale(site, said):
@@ -64,9 +82,12 @@ def accept(
             seen = said.root_version, said.timestamp_version
             notices.heard(session, site, *seen, online_since, now)
             _note(session, site, said, now)
+            site_identity.note_boot(session, site, said, now)
         site.last_seen, site.expected_by = max(site.last_seen, now), next_by
         session.add(site)
         _tell(session, site, said, now)
+        witness.hear(session, site.id, said.audit_checkpoint, settings, now)
+        checkpoint = witness.to_be_told(session)
         hold, approved = holds.hold_of(session, site), holds.approved(session, site.client_id)
         freezes = freeze_records.for_site(session, site.id, site.client_id, now)
     return CheckInAnswer(
@@ -76,6 +97,7 @@ def accept(
         hold=hold,
         approved=approved,
         freezes=freezes,
+        audit_checkpoint=checkpoint,
     )
 
 
@@ -102,7 +124,10 @@ def _note(session: Session, site: Site, said: CheckIn, now: datetime) -> None:
     openings.note(session, site.id, known.policy if known else None, said.policy, now)
     site.check_in = said.to_bytes().decode()
     profile = fleet.profile_of(site).model_copy(update={"ring": said.ring})
-    site.profile = to_json(profile.model_dump(mode="json")).decode()
+    before, site.profile = site.profile, to_json(profile.model_dump(mode="json")).decode()
+    if site.profile != before:
+        deed = audit.Deed(f"site:{site.id}", "site.profile", f"site {site.id}", f"ring {said.ring}")
+        audit.note(session, deed, now)
     for status in said.products:
         if status.product in profile.products:
             session.merge(_row(site.id, status))

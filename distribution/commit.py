@@ -8,17 +8,24 @@ or a rival has used is skipped.
 import hashlib
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
+from securesystemslib.signer import Signer
 from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp
 
 from distribution.errors import Conflict, LostRace
 from distribution.online_keys import OnlineKeys
 from signing import errors
 from signing.errors import AlreadyStored, NotStored
-from signing.metadata import TIMESTAMP_KEY, metadata_key, serialised, signed_by, target_key
+from signing.metadata import (
+    TIMESTAMP_KEY,
+    add_signature,
+    metadata_key,
+    serialised,
+    target_key,
+)
 from signing.roles import SNAPSHOT, TIMESTAMP, life_of, signatories
 from signing.store import Content, Store
 from signing.update_repository import Repository, next_snapshot, next_timestamp
@@ -93,13 +100,21 @@ def still_stored(store: Store, listed: TargetFile, content: Content) -> None:
         upload(store, listed, content)
 
 
+def signed_by_each(signers: Iterable[Signer], content: S) -> Metadata[S]:
+    """New metadata with a signature of each of our keys."""
+    metadata = Metadata(content)
+    for signer in signers:
+        add_signature(metadata, signer)
+    return metadata
+
+
 def create_next(repository: Repository, role: str, build: Callable[[int], Metadata[S]]) -> int:
     """Store the next version of an online role under the first number that is free.
 
     Raises:
         Moved: a rival has committed in between.
     """
-    number = _next(repository, role)
+    number = repository.next_version(role)
     while True:
         try:
             repository.store.create(metadata_key(role, number), serialised(build(number)))
@@ -110,10 +125,6 @@ def create_next(repository: Repository, role: str, build: Callable[[int], Metada
             return number
 
 
-def _next(repository: Repository, role: str) -> int:
-    return repository.next_version(role) if role == SNAPSHOT else repository.version(role) + 1
-
-
 def commit(
     repository: Repository, changed: Mapping[str, int], online: OnlineKeys, now: datetime
 ) -> None:
@@ -122,13 +133,12 @@ def commit(
     Raises:
         Moved: a rival has committed in between; nothing of ours is visible.
     """
-    before = repository.snapshot.signed if repository.snapshot else None
+    roles = {**repository.listed, **changed}
     expires = now + life_of(repository.root, SNAPSHOT)
-
-    signer = online.signer(SNAPSHOT, signatories(repository.root, SNAPSHOT))
+    signers = online.signers(SNAPSHOT, signatories(repository.root, SNAPSHOT))
 
     def build(number: int) -> Metadata[Snapshot]:
-        return signed_by(signer, next_snapshot(before, number, expires, changed))
+        return signed_by_each(signers, next_snapshot(number, expires, roles))
 
     number = create_next(repository, SNAPSHOT, build)
     point_at(repository, number, online, now)
@@ -141,8 +151,8 @@ def point_at(repository: Repository, snapshot: int, online: OnlineKeys, now: dat
         Moved: a rival was faster.
     """
     number, expires = repository.next_version(TIMESTAMP), now + life_of(repository.root, TIMESTAMP)
-    signer = online.signer(TIMESTAMP, signatories(repository.root, TIMESTAMP))
-    timestamp = signed_by(signer, next_timestamp(number, expires, snapshot))
+    signers = online.signers(TIMESTAMP, signatories(repository.root, TIMESTAMP))
+    timestamp = signed_by_each(signers, next_timestamp(number, expires, snapshot))
     try:
         repository.store.replace(TIMESTAMP_KEY, serialised(timestamp), repository.timestamp_tag)
     except errors.Conflict as error:

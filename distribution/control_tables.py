@@ -131,3 +131,14 @@ class UnneededRow(SQLModel, table=True):
 
     key: str = Field(primary_key=True)
     noticed_at: datetime = moment()
+
+
+class SiteBoot(SQLModel, table=True):
+    """A start of a site's machine that its check-ins came from."""
+
+    site_id: str = Field(primary_key=True, foreign_key="site.id")
+    boot_id: str = Field(primary_key=True)
+    since: datetime = moment()
+    """By the site's clock: the first check-in of it, or of its coming back."""
+    heard_at: datetime = moment()
+    """By ours: the same moment."""

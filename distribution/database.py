@@ -33,7 +33,10 @@ from distribution import (  # noqa: F401 - they fill the metadata
     review_tables,
     tables,
 )
+from distribution.audit import tables as audit_tables  # noqa: F401 - they fill it too
+from distribution.audit.session import AuditedSession
 from distribution.errors import Misconfigured, Unavailable
+from distribution.people import tables as people_tables  # noqa: F401 - and they
 from distribution.settings import Settings
 
 BUSY_SECONDS = 15
@@ -88,10 +91,12 @@ class Database:
     def writing(self) -> Iterator[Session]:
         """One transaction: committed and durable at the end, or nothing of it.
 
+        Whoever changes what is audited notes who did it, see ``distribution.audit``.
+
         Raises:
             Unavailable: the database does not answer, or another writer kept it for too long.
         """
-        with _answers(), Session(self._writers, expire_on_commit=False) as session:
+        with _answers(), AuditedSession(self._writers, expire_on_commit=False) as session:
             session.connection()  # takes the turn now, before anything is read
             if self._check is not None:
                 self._check(session)

@@ -10,9 +10,11 @@ import secrets
 from datetime import datetime
 
 from sqlalchemy import func
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, select
 
+from distribution import audit
 from distribution.catalogue import TrustState
+from distribution.control_tables import SiteBoot
 from distribution.database import Database
 from distribution.errors import Conflict, Invalid
 from distribution.sealed import check_signature, peeked, unauthorised
@@ -39,6 +41,7 @@ def invite(
     settings: Settings,
     by: str,
     now: datetime,
+    role: str = "",
 ) -> Invitation:
     """Invite a site; earlier invitations to it that nobody has used end here.
 
@@ -62,8 +65,9 @@ def invite(
         _check_owner(session, profile)
         if session.get(Client, profile.client_id) is None:
             session.add(Client(id=profile.client_id, created_at=now))
-        _end_unused(session, profile.site_id, now)
+        end_unused(session, profile.site_id, now)
         session.add(row)
+        audit.note(session, audit.Deed(by, "site.invite", f"site {profile.site_id}", "", role), now)
     return _document(profile, token, trust, settings, row.expires_at)
 
 
@@ -95,17 +99,16 @@ def _check_owner(session: Session, profile: SiteProfile) -> None:
         )
 
 
-def _end_unused(session: Session, site_id: str, now: datetime) -> None:
-    unused = (
-        update(InvitationRow)
-        .where(
-            col(InvitationRow.site_id) == site_id,
-            col(InvitationRow.used_at).is_(None),
-            col(InvitationRow.expires_at) > now,
-        )
-        .values(expires_at=now)
+def end_unused(session: Session, site_id: str, now: datetime) -> None:
+    """End the invitations to a site that nobody has used."""
+    unused = select(InvitationRow).where(
+        col(InvitationRow.site_id) == site_id,
+        col(InvitationRow.used_at).is_(None),
+        col(InvitationRow.expires_at) > now,
     )
-    session.exec(unused)
+    for row in session.exec(unused):
+        row.expires_at = now
+        session.add(row)
 
 
 def _hash(token: str) -> str:
@@ -162,6 +165,10 @@ def _use(session: Session, invitation: InvitationRow, request: Enrolment, now: d
     session.flush()
     for product in profile.products:
         session.merge(SiteProduct(site_id=site.id, product=product))
+    for boot in session.exec(select(SiteBoot).where(SiteBoot.site_id == site.id)).all():
+        session.delete(boot)  # a new key begins anew, on whatever machine
+    reason = f"invited by {invitation.invited_by}"
+    audit.note(session, audit.Deed(f"site:{site.id}", "site.enrol", f"site {site.id}", reason), now)
 
 
 def _highest_place(session: Session, site_id: str) -> int:

@@ -13,6 +13,7 @@ DistributionError      the server cannot do it                          HTTP  ex
 |- Malformed           not even a document                               400    65
 |- Unauthorised        not known, or not by that key                     401    77
 |- TooLarge            the body is over the limit                        413    65
+|- TooMany             this identity comes too often                   429    75
 |- Misconfigured       the server's own settings, keys or home           500    78
 |- Unavailable         the database, store or key is not there now       503    75
 
@@ -142,6 +143,22 @@ class TooLarge(DistributionError):
     http_status = 413
     exit_status = EXIT_DATA
     code = "too_large"
+
+
+class TooMany(DistributionError):
+    """This identity comes too often; nothing was done.
+
+    Attributes:
+        retry_after: in so many seconds there is room for one more.
+    """
+
+    http_status = 429
+    exit_status = EXIT_UNAVAILABLE
+    code = "too_many"
+
+    def __init__(self, message: str, *, hint: str = "", retry_after: float = 0) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
 
 
 class Misconfigured(DistributionError):

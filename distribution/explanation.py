@@ -51,14 +51,17 @@ class Explanation:
     gates: tuple[GateAnswer, ...]
 
 
-def known_site(session: Session, site_id: str) -> Site:
+def known_site(session: Session, site_id: str, client: str = "") -> Site:
     """A site by its name.
+
+    Args:
+        client: of a customer who asks: nobody else's sites exist.
 
     Raises:
         NotFound: there is none.
     """
     row = session.get(Site, site_id)
-    if row is None:
+    if row is None or client not in ("", row.client_id):
         raise NotFound(f"there is no site {site_id!r}", hint="see 'hsp site list'")
     return row
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from sqlmodel import Session, col, select
 
+from distribution import audit
 from distribution.calendar_tables import CalendarChange, FreezeRow
 from manifests.documents import parse_json, to_json
 from manifests.freeze import Freeze
@@ -133,6 +134,8 @@ def note_policy(
     if what:
         reason = after.brake.reason if after.brake else "told by the site at its check-in"
         note(session, Changed(now, Scope.SITE, site_id, ADMINISTRATOR, reason, "; ".join(what)))
+        deed = audit.Deed(f"site:{site_id}", "site.policy", f"site {site_id}", "; ".join(what))
+        audit.note(session, deed, now)
 
 
 def policy_changes(before: SitePolicy, after: SitePolicy) -> list[str]:

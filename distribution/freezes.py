@@ -4,16 +4,17 @@ A freeze can only refuse, and what refuses wins: no lift of one freeze, and no r
 opens a site that another freeze, its own window or its own brake keeps shut.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlmodel import Session, select
 
-from distribution import freeze_records, plans
+from distribution import audit, freeze_records, plans
 from distribution.calendar_tables import FreezeRow
 from distribution.database import Database
 from distribution.errors import Invalid, NotAllowed, NotFound
 from distribution.freeze_records import Announced, Changed, Scope
+from distribution.people import own_proposals
 from distribution.rollouts import Word
 from distribution.tables import Client, PlanRow, Site
 from manifests.freeze import Freeze
@@ -30,8 +31,13 @@ def announce(
     freezes: Sequence[Freeze],
     word: Word,
     now: datetime,
+    *,
+    client: str = "",
 ) -> tuple[int, list[str]]:
     """Announce freezes; how many were new, and the products whose plans must be published.
+
+    Args:
+        client: of a customer who says so: nothing but what is theirs exists.
 
     Raises:
         NotFound: no such site or client.
@@ -42,7 +48,7 @@ def announce(
         if freeze.is_over(now):
             raise Invalid(f"the freeze {freeze.name!r} is not in force within 13 months")
     with database.writing() as session:
-        _check_exists(session, scope, subject)
+        _check_exists(session, scope, subject, client)
         known = [o for o in freeze_records.announced(session, now) if _is_of(o, scope, subject)]
         new = [freeze for freeze in freezes if freeze not in [one.freeze for one in known]]
         if len(known) + len(new) > MOST_OF_ONE:
@@ -56,34 +62,43 @@ def announce(
             )
             what = f"freeze announced: {freeze.name}"
             freeze_records.note(session, Changed(now, scope, subject, said.by, said.reason, what))
-        session.flush()
+        if new:
+            names = ", ".join(freeze.name for freeze in new)
+            about = f"freeze {names} for {scope} {subject}".rstrip()
+            deed = audit.Deed(said.actor, "freeze.announce", about, said.reason, said.role)
+            audit.note(session, deed, now)
         return len(new), _write_plans(session, scope, subject, now) if new else []
 
 
 def lift(
-    database: Database, number: int, word: Word, approvers: Collection[str], now: datetime
+    database: Database,
+    number: int,
+    word: Word,
+    now: datetime,
+    *,
+    may_lift: bool,
+    client: str = "",
 ) -> list[str]:
     """End a freeze before its time; the products whose plans must be published.
 
     Args:
-        approvers: who may lift what others announced.
+        may_lift: whether this person may lift what others announced.
+        client: of a customer who says so: nothing but what is theirs exists.
 
     Raises:
         NotFound: no such freeze, or it is over or lifted already.
-        NotAllowed: somebody else announced it, and this is no approver.
+        NotAllowed: somebody else announced it, and this is no approver, or one who started or
+            published a rollout that would go on then.
         Invalid: no reason.
     """
     said = word.checked()
     with database.writing() as session:
-        found = [one for one in freeze_records.announced(session, now) if one.number == number]
+        found = [one for one in visible(session, now, client) if one.number == number]
         if not found:
             raise NotFound(f"no freeze {number} is in force or ahead", hint="see 'hsp freeze list'")
         [one] = found
-        if said.by != one.by and said.by not in approvers:
-            raise NotAllowed(
-                f"{one.by} announced freeze {number}, and {said.by} is no approver",
-                hint=f"ask {one.by} or an approver; the setting 'approvers' names them",
-            )
+        if said.by != one.by:
+            _require_lifter(session, one, said.by, may_lift=may_lift)
         row = session.get_one(FreezeRow, number)
         row.lifted_at = now
         session.add(row)
@@ -91,19 +106,44 @@ def lift(
         freeze_records.note(
             session, Changed(now, one.scope, one.subject, said.by, said.reason, what)
         )
-        session.flush()
+        about = f"freeze {number} for {one.scope} {one.subject}".rstrip()
+        deed = audit.Deed(said.actor, "freeze.lift", about, said.reason, said.role)
+        audit.note(session, deed, now)
         return _write_plans(session, one.scope, one.subject, now)
+
+
+def _require_lifter(session: Session, one: Announced, name: str, *, may_lift: bool) -> None:
+    if not may_lift:
+        raise NotAllowed(
+            f"{one.by} announced freeze {one.number}, and {name} is no approver",
+            hint=f"ask {one.by} or an approver",
+        )
+    held = one.subject if one.scope is Scope.PRODUCT else ""
+    own_proposals.require_not_freed(session, name, held)
+
+
+def visible(session: Session, now: datetime, client: str) -> list[Announced]:
+    """What is in force or ahead; for a customer, what is announced for their own client."""
+    found = freeze_records.announced(session, now)
+    return [one for one in found if _is_visible(session, one.scope, one.subject, client)]
+
+
+def _is_visible(session: Session, scope: Scope, subject: str, client: str) -> bool:
+    if scope is Scope.SITE:
+        site = session.get(Site, subject)
+        return not client or (site is not None and site.client_id == client)
+    return not client or (scope is Scope.CLIENT and subject == client)
 
 
 def _is_of(one: Announced, scope: Scope, subject: str) -> bool:
     return (one.scope, one.subject) == (scope, subject)
 
 
-def _check_exists(session: Session, scope: Scope, subject: str) -> None:
+def _check_exists(session: Session, scope: Scope, subject: str, client: str) -> None:
     missing = (scope is Scope.SITE and session.get(Site, subject) is None) or (
         scope is Scope.CLIENT and session.get(Client, subject) is None
     )
-    if missing:
+    if missing or not _is_visible(session, scope, subject, client):
         raise NotFound(f"there is no {scope} {subject!r}", hint="see 'hsp site list'")
 
 

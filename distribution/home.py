@@ -1,6 +1,5 @@
-"""A server's home on disk: settings, online keys, the first staff token; made by ``hsp init``."""
+"""A server's home on disk: settings, online keys, the first person; made by ``hsp init``."""
 
-import getpass
 import json
 import os
 import secrets
@@ -11,9 +10,10 @@ from pathlib import Path
 
 from securesystemslib.signer import SSlibKey
 
-from distribution import staff
 from distribution.errors import Conflict, Misconfigured, Unavailable
 from distribution.online_keys import NAMES, NEXT, server_key
+from distribution.people import founding
+from distribution.people.accounts import checked_name
 from distribution.settings import SETTINGS_FILE, Settings
 from distribution.store_errors import in_server_words
 from signing.roles import SERVER
@@ -24,8 +24,10 @@ PASSPHRASE_FILE = "passphrase"  # noqa: S105 - a file's name
 PROPOSALS = "proposals"
 
 
-def make_home(settings: Settings, passphrase: str, chosen: Mapping[str, str]) -> None:
-    """Make the home: ``hsp.toml``, the online keys, their passphrase, and a staff token.
+def make_home(
+    settings: Settings, passphrase: str, chosen: Mapping[str, str], administrator: str
+) -> None:
+    """Make the home: ``hsp.toml``, the online keys, their passphrase, the first administrator.
 
     Keys that the settings place elsewhere exist already; their public halves are fetched first, so
     that one which cannot be reached leaves nothing half-made.
@@ -33,9 +35,11 @@ def make_home(settings: Settings, passphrase: str, chosen: Mapping[str, str]) ->
     Args:
         passphrase: of the online keys; empty: a random one is made and kept beside them.
         chosen: settings that differ from their defaults.
+        administrator: the name of the first person, who gets a token.
 
     Raises:
         Conflict: there is a server's home already.
+        Invalid: the administrator's name is none.
         Misconfigured: a setting is unknown or wrong, or a key cannot be used.
         Unavailable: the folder cannot be written, or a key's place does not answer.
     """
@@ -43,6 +47,7 @@ def make_home(settings: Settings, passphrase: str, chosen: Mapping[str, str]) ->
         raise Conflict(
             f"{settings.home} is a server's home already", hint="name another one by --home"
         )
+    checked_name(administrator)
     places = settings.model_copy(update=dict(chosen)).online_key_places
     with in_server_words():
         elsewhere = {name: server_key(place, passphrase) for name, place in places.items()}
@@ -52,7 +57,7 @@ def make_home(settings: Settings, passphrase: str, chosen: Mapping[str, str]) ->
         (settings.home / PROPOSALS).mkdir(exist_ok=True)
         _write_settings(settings.home, chosen)
         _make_keys(settings.online_keys_folder, passphrase, elsewhere)
-        staff.make_token(settings, getpass.getuser(), datetime.now(UTC))
+        founding.found(settings, administrator, datetime.now(UTC))
     except OSError as error:
         raise Unavailable(f"{settings.home} cannot be written: {error.strerror}") from error
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from securesystemslib.signer import Signer
 from tuf.api.metadata import Metadata
 
-from distribution import catalogue, fleet
+from distribution import audit, catalogue, fleet
 from distribution.commit import point_at, retried
 from distribution.errors import NotFound, Unavailable
 from distribution.online_keys import ROLLOUTS_KEY
@@ -56,7 +56,7 @@ class Exported:
 
 
 def export_media(
-    server: Server, site_id: str, folder: Path, life: timedelta, now: datetime
+    server: Server, site_id: str, folder: Path, life: timedelta, by: str, now: datetime
 ) -> Exported:
     """Write what one site needs into ``folder``, in place of what an earlier export wrote there.
 
@@ -77,16 +77,18 @@ def export_media(
             found = {name: writer.product(name, site, now) for name in site.profile.products}
     except OSError as error:
         raise Unavailable(f"{folder} cannot be written: {error.strerror or error}") from error
-    _expect(server, site_id, now + life)
+    _expect(server, site_id, now + life, by, now)
     return Exported(found, writer.size_bytes, min(writer.expiries))
 
 
-def _expect(server: Server, site_id: str, by: datetime) -> None:
+def _expect(server: Server, site_id: str, expected_by: datetime, by: str, now: datetime) -> None:
     """The site has no line: until its stick is back nobody need wonder where it is."""
     with server.database.writing() as session:
         row = session.get_one(SiteRow, site_id)
-        row.expected_by = by
+        row.expected_by = expected_by
         session.add(row)
+        reason = f"its metadata lives until {expected_by:%Y-%m-%d %H:%M} UTC"
+        audit.note(session, audit.Deed(by, "media.export", f"site {site_id}", reason), now)
 
 
 def _site(server: Server, site_id: str) -> Site:

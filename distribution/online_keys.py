@@ -33,8 +33,8 @@ class Generation(NamedTuple):
 class OnlineKeys:
     """The keys in use and, while they are being rotated, those that come next.
 
-    The repository says which of them sign: of those that a role lists, the one that was listed
-    last. A running server reads its keys again when a role lists one that it does not know.
+    The repository says which of them sign: those that a role lists. A running server reads its keys
+    again when a role lists one that it does not know.
 
     Attributes:
         reread: reads all generations from where they live.
@@ -44,7 +44,17 @@ class OnlineKeys:
     reread: Callable[[], tuple[Generation, ...]]
 
     def signer(self, name: str, holders: Signatories) -> Signer:
-        """The key of ours that signs for a role.
+        """The key of ours that signs for a role: of several, the one that was listed last.
+
+        Args, Raises: as ``signers``.
+        """
+        return self.signers(name, holders)[0]
+
+    def signers(self, name: str, holders: Signatories) -> tuple[Signer, ...]:
+        """All keys of ours that a role lists, the last one first. Each of them signs.
+
+        While keys are being rotated, a client in the middle of its poll has the root before, which
+        lists the old one alone.
 
         Args:
             name: which key: one of ``NAMES``.
@@ -57,9 +67,9 @@ class OnlineKeys:
         if holders.keys and holders.keys[-1].keyid not in self._known(name):
             self.generations = self.reread()
         known = self._known(name)
-        for key in reversed(holders.keys):
-            if key.keyid in known:
-                return known[key.keyid]
+        found = [known[key.keyid] for key in reversed(holders.keys) if key.keyid in known]
+        if found:
+            return tuple(found)
         raise Misconfigured(
             f"this server's {name} key is not one that the repository lists for {holders.role}",
             hint="use the home that the repository was made with, or rotate the keys: hsp drill",

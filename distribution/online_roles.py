@@ -6,12 +6,20 @@ from datetime import datetime, timedelta
 from securesystemslib.signer import Signer
 from tuf.api.metadata import Metadata, Signed, TargetFile, Targets
 
-from distribution.commit import commit, create_next, point_at, retried, still_stored, upload
+from distribution.commit import (
+    commit,
+    create_next,
+    point_at,
+    retried,
+    signed_by_each,
+    still_stored,
+    upload,
+)
 from distribution.errors import Invalid, LostRace
 from distribution.online_keys import ROLLOUTS_KEY, OnlineKeys, require_online_keys
-from distribution.recovery import newer_than_listed
+from distribution.recovery import rebuilt
 from distribution.store_errors import in_server_words
-from signing.metadata import S, signed_by
+from signing.metadata import S
 from signing.roles import (
     ROLLOUTS,
     SNAPSHOT,
@@ -103,20 +111,27 @@ def renew(
 
 
 def _renew_once(store: Store, online: OnlineKeys, now: datetime, changing_root: bool) -> list[str]:
-    repository = Repository.read(store, changing_root=changing_root)
-    snapshot, timestamp = repository.snapshot, repository.timestamp
-    if snapshot is None or timestamp is None:
+    repository = _read(store, changing_root)
+    anew, snapshot, timestamp = repository.listing, repository.snapshot, repository.timestamp
+    if anew is None and (snapshot is None or timestamp is None):
         return []
     due = [role for role in online_roles(repository) if _is_due(repository, role, online, now)]
-    if due or _top_is_due(repository, SNAPSHOT, snapshot, online, now):
+    if due or anew is not None or _top_is_due(repository, SNAPSHOT, snapshot, online, now):
         changed = {role: sign_next(repository, role, (), online, now) for role in due}
-        changed |= newer_than_listed(repository) if repository.superseded else {}
         commit(repository, changed, online, now)
         return [*due, SNAPSHOT, TIMESTAMP]
-    if _top_is_due(repository, TIMESTAMP, timestamp, online, now):
+    if snapshot is not None and _top_is_due(repository, TIMESTAMP, timestamp, online, now):
         point_at(repository, snapshot.signed.version, online, now)
         return [TIMESTAMP]
     return []
+
+
+def _read(store: Store, changing_root: bool) -> Repository:
+    """After a change of root that nobody has finished, go by the store and by no snapshot."""
+    if not changing_root:
+        return Repository.read(store)
+    repository = Repository.distrusting(store)
+    return rebuilt(store) if repository.superseded else repository
 
 
 def online_roles(repository: Repository) -> list[str]:
@@ -130,22 +145,33 @@ def _is_due(repository: Repository, role: str, online: OnlineKeys, now: datetime
     holders = signatories(repository.targets, role)
     return metadata is not None and (
         _past_half(metadata.signed, life_of(repository.targets, role), now)
-        or _by_another(metadata, online.signer(ROLLOUTS_KEY, holders))
+        or _by_others(metadata, holders, online.signer(ROLLOUTS_KEY, holders))
     )
 
 
 def _top_is_due(
-    repository: Repository, role: str, metadata: Metadata[S], online: OnlineKeys, now: datetime
+    repository: Repository,
+    role: str,
+    metadata: Metadata[S] | None,
+    online: OnlineKeys,
+    now: datetime,
 ) -> bool:
-    signer = online.signer(role, signatories(repository.root, role))
-    return _past_half(metadata.signed, life_of(repository.root, role), now) or _by_another(
-        metadata, signer
+    holders = signatories(repository.root, role)
+    return (
+        metadata is None
+        or _past_half(metadata.signed, life_of(repository.root, role), now)
+        or _by_others(metadata, holders, online.signer(role, holders))
     )
 
 
-def _by_another(metadata: Metadata[S], signer: Signer) -> bool:
-    """Whether a rotation has given the role to a key that has not signed it yet."""
-    return signer.public_key.keyid not in metadata.signatures
+def _by_others(metadata: Metadata[S], holders: Signatories, signer: Signer) -> bool:
+    """Whether a rotation gave the role to a key of ours that has not signed, or took it from one
+    that has.
+    """
+    listed = {key.keyid for key in holders.keys}
+    return signer.public_key.keyid not in metadata.signatures or not listed >= set(
+        metadata.signatures
+    )
 
 
 def resigned(
@@ -192,13 +218,13 @@ def sign_next(
     before, expires = current.signed if current else None, now + life_of(repository.targets, role)
     listed = list(files)
     holders = holders or signatories(repository.targets, role)
-    signer = online.signer(ROLLOUTS_KEY, holders)
+    signers = online.signers(ROLLOUTS_KEY, holders)
 
     def build(number: int) -> Metadata[Targets]:
         signed = next_targets(before, number, expires, listed)
         for path in gone:
             signed.targets.pop(path, None)
-        return signed_by(signer, signed)
+        return signed_by_each(signers, signed)
 
     return create_next(repository, role, build)
 

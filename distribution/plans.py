@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 from distribution import catalogue, freeze_records, notices
 from distribution.control_tables import BrakeRow, TurnRow
 from distribution.database import Database
-from distribution.errors import Conflict, LostRace, NotFound, Unavailable
+from distribution.errors import Conflict, LostRace, Misconfigured, NotFound, Unavailable
 from distribution.publish import OnlineKeys, publish_targets
 from distribution.tables import PlanRow, RolloutRow, WaveRow
 from manifests.documents import parse_json
@@ -187,10 +187,11 @@ def publish_decision(
     """
     try:
         publish(database, store, online, product, now)
-    except (Unavailable, LostRace) as error:
+    except (Unavailable, LostRace, Misconfigured) as error:
+        mend = f"{error.hint}; " if error.hint and isinstance(error, Misconfigured) else ""
         raise Unavailable(
             f"this is decided, but no site knows yet: {error.message}",
-            hint="the scheduler of 'hsp serve' goes on trying; there is no need to repeat it",
+            hint=f"{mend}the scheduler of 'hsp serve' goes on trying; no need to repeat it",
         ) from error
 
 
@@ -217,6 +218,17 @@ def reconcile(database: Database, store: Store, online: OnlineKeys, now: datetim
     with database.reading() as session:
         products = session.exec(select(PlanRow.product)).all()
     return [p for p in products if publish(database, store, online, p, now)]
+
+
+def differing(database: Database, store: Store) -> list[str]:
+    """The products whose published plan is not the one that the database has.
+
+    Raises:
+        Unavailable: the store or the database is away.
+    """
+    with database.reading() as session:
+        written = {row.product: row.document for row in session.exec(select(PlanRow)).all()}
+    return [p for p, document in sorted(written.items()) if _published(store, p) != document]
 
 
 def _published(store: Store, product: str) -> bytes | None:

@@ -22,7 +22,7 @@ from distribution.online_keys import require_online_keys
 from distribution.online_roles import publish_targets as publish_targets
 from distribution.online_roles import renew as renew
 from distribution.online_roles import resigned
-from distribution.recovery import newer_than_listed
+from distribution.recovery import rebuilt
 from distribution.store_errors import in_server_words
 from manifests.target_paths import MANIFEST_NAME
 from signing import ceremony
@@ -32,7 +32,7 @@ from signing.kinds import meaning
 from signing.metadata import metadata_key, parsed, same_content, serialised
 from signing.proposal import AnyMetadata, Proposal, Step
 from signing.published import require_new_version, require_product
-from signing.roles import ROOT, TARGETS
+from signing.roles import ROOT, SNAPSHOT, TARGETS, TIMESTAMP
 from signing.store import Store
 from signing.update_repository import Repository
 
@@ -96,8 +96,7 @@ def _publish_once(
     store: Store, prepared: Prepared, online: OnlineKeys, now: datetime, replace_unfinished: bool
 ) -> Published | None:
     """One commit; None if the proposal needs another one."""
-    published, changing_root = _published(prepared), ROOT in prepared.proposal.metadata
-    repository = _read(store, changing_root)
+    published, repository = _published(prepared), _read(store, prepared.proposal)
     if repository is not None:
         prepared.proposal.base.lend_to(repository)
     left = _steps_left(repository, prepared.proposal)
@@ -117,7 +116,6 @@ def _publish_once(
         changed |= resigned(repository, held.after(TARGETS), online, now)
     if repository is None or ROOT in roles:
         repository = _reread(store, repository)
-        changed |= newer_than_listed(repository) if repository.superseded else {}
     commit(repository, changed, online, now)
     _read_back(store, held)
     return published if now_done is left else None
@@ -127,10 +125,11 @@ def _targets_first(repository: Repository | None, left: Proposal) -> Proposal:
     """Of a change of officers, targets comes first, signed by the old ones and the new ones.
 
     A root is visible at once; whoever has it finds a targets that it accepts, and so does whoever
-    has the root before.
+    has the root before. Where the server's keys are a thief's, all of it comes at once.
     """
     steps = tuple(step for step in left.note.steps if step.role != ROOT)
-    if repository is None or not steps or len(steps) == len(left.note.steps):
+    is_safe = repository is not None and repository.listing is None
+    if not is_safe or not steps or len(steps) == len(left.note.steps):
         return left
     return replace(left, note=left.note.model_copy(update={"steps": steps}))
 
@@ -141,16 +140,29 @@ def _published(prepared: Prepared) -> Published:
     return Published(step.role, step.version, releases)
 
 
-def _read(store: Store, changing_root: bool) -> Repository | None:
+def _read(store: Store, proposal: Proposal) -> Repository | None:
     try:
-        return Repository.read(store, changing_root=changing_root)
+        if _takes_keys_away(proposal):
+            return rebuilt(store)
+        return Repository.read(store, changing_root=ROOT in proposal.metadata)
     except NotStored:
         return None
 
 
+def _takes_keys_away(proposal: Proposal) -> bool:
+    """Whether a role that says what is current goes to other keys altogether: from a thief."""
+    if ROOT not in proposal.metadata or not proposal.base.roots:
+        return False
+    before, after = proposal.base.root.roles, proposal.root.roles
+    return any(set(before[r].keyids).isdisjoint(after[r].keyids) for r in (SNAPSHOT, TIMESTAMP))
+
+
 def _reread(store: Store, before: Repository | None) -> Repository:
     """The repository under its new root; what was checked under the old one must still hold."""
-    repository = Repository.read(store, changing_root=True)
+    if before is not None and before.listing is not None:
+        repository = rebuilt(store)
+    else:
+        repository = Repository.read(store, changing_root=True)
     if repository.timestamp_tag != (before.timestamp_tag if before else None):
         require_unmoved(before or replace(repository, timestamp_tag=None))
     return repository

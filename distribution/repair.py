@@ -14,11 +14,13 @@ from datetime import datetime
 
 from sqlmodel import Session, select
 
-from distribution import catalogue, freeze_records, plans
+from distribution import audit, catalogue, freeze_records, plans
 from distribution.control_tables import BrakeRow
 from distribution.database import Database
-from distribution.errors import Conflict
+from distribution.errors import Conflict, NotFound
 from distribution.freeze_records import Announced, Changed, Scope
+from distribution.online_keys import OnlineKeys
+from distribution.online_roles import publish_targets
 from distribution.schedules import load_schedule
 from distribution.tables import PlanRow, RolloutChange, RolloutRow
 from distribution.waves import restore
@@ -26,7 +28,7 @@ from manifests.documents import to_json
 from manifests.freeze import Freeze
 from manifests.release import Release
 from manifests.rollout import Brake, Rollout, RolloutPlan, RolloutState, Schedule, ScheduledWave
-from manifests.target_paths import plan_path
+from manifests.target_paths import plan_path, rollouts_role
 from signing.store import Store
 
 _STRICTNESS = (
@@ -76,9 +78,35 @@ def take_floor(database: Database, store: Store, product: str, by: str, now: dat
         words += [_take_freeze(session, product, freeze, by, now) for freeze in plan.freezes]
         row.serial = plan.serial
         session.add(row)
-        session.flush()
+        reason = "; ".join(word for word in words if word)
+        audit.note(session, audit.Deed(by, "repair.plan", f"plan of {product}", reason), now)
         plans.write(session, product, now)
         return Repaired(had, plan.serial, row.serial, tuple(word for word in words if word))
+
+
+def replace_stolen(
+    database: Database, store: Store, online: OnlineKeys, product: str, by: str, now: datetime
+) -> int:
+    """Publish the database's plan in the place of one that a thief of the server's keys wrote.
+
+    Nothing of what is published is taken over, whatever it is; the new plan's serial.
+
+    Raises:
+        NotFound: there is no such product.
+        Misconfigured: the repository lists other online keys: rotate them first.
+        LostRace: others were faster every time.
+        Unavailable: the store or the database does not answer.
+    """
+    if product not in catalogue.products(store):
+        raise NotFound(f"there is no product {product}", hint="hsp product list")
+    with database.alone(f"plan-{product}"):
+        with database.writing() as session:
+            serial = plans.write(session, product, now)
+            audit.note(session, audit.Deed(by, "repair.stolen_plan", f"plan of {product}"), now)
+            document = session.get_one(PlanRow, product).document
+        files = {plan_path(product): document}
+        publish_targets(store, rollouts_role(product), files, online, now)
+    return serial
 
 
 def _take_over(

@@ -7,6 +7,7 @@ thousand sites use at once stays short.
 """
 
 import hashlib
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlmodel import Session, select
@@ -15,20 +16,26 @@ from distribution import alarms
 from distribution.alarms import AlarmKind
 from distribution.database import Database
 from distribution.errors import Conflict, Unauthorised
-from distribution.sealed import check_signature, peeked, unauthorised
+from distribution.sealed import check_signature, freely, peeked, unauthorised
 from distribution.tables import Receipt, Site
 from manifests.check_in import ReportReceipt
 from manifests.failures import FailureCode
 from manifests.install_report import REPORT_TYPE, InstallReport
 
 
-def accept(database: Database, data: bytes, now: datetime) -> ReportReceipt:
+def accept(
+    database: Database, data: bytes, now: datetime, *, admit: Callable[[str], None] = freely
+) -> ReportReceipt:
     """Store a report; when this returns, it survives a power cut.
+
+    Args:
+        admit: asked with the site's name once its signature is right; it may refuse.
 
     Raises:
         Malformed: not an envelope with a report.
         ManifestError: a field of the report is wrong.
         Unauthorised: no such site, or not signed by its key; the latter is counted.
+        TooMany: by ``admit``.
         Conflict: the site has already sent another report with this number; security hears of it.
         Unavailable: the database does not answer; nothing was stored.
     """
@@ -39,6 +46,7 @@ def accept(database: Database, data: bytes, now: datetime) -> ReportReceipt:
     except Unauthorised:
         _count_forgery(database, site.id, now)
         raise
+    admit(site.id)
     sha256 = hashlib.sha256(body).hexdigest()
     with database.writing() as session:
         before = _stored_before(session, report, sha256, now)

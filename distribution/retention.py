@@ -26,7 +26,7 @@ from signing.errors import NotStored, Tampered
 from signing.metadata import parsed, role_and_version, target_key
 from signing.roles import BREAKGLASS, HOTFIXES, ROOT, SNAPSHOT, TARGETS, delegations_of
 from signing.store import Store
-from signing.update_repository import Repository
+from signing.update_repository import MOST_VERSIONS, Repository
 
 EVERY = timedelta(hours=1)
 LOOKED = ""
@@ -90,8 +90,13 @@ def unneeded(server: Server) -> Iterator[str]:
 def _old_metadata(repository: Repository, keys: Collection[str]) -> Iterator[str]:
     for key in keys:
         role, version = role_and_version(key)
-        if role and role not in _KEPT and version < _current(repository, role):
+        if role and role not in _KEPT and _is_over(version, _current(repository, role)):
             yield key
+
+
+def _is_over(version: int, current: int) -> bool:
+    """Older than the current one, or a thief's, of whose fast-forward nothing is left."""
+    return version < current or current <= MOST_VERSIONS < version
 
 
 def _current(repository: Repository, role: str) -> int:
@@ -109,8 +114,10 @@ def _listed(server: Server, repository: Repository, keys: Collection[str]) -> It
         yield from (_key(file) for path, file in files.items() if path not in gone)
     for key in keys:
         role, version = role_and_version(key)
-        if role not in ("", ROOT, SNAPSHOT) and version > repository.version(role):
-            yield from map(_key, _begun(server.store, key))
+        current = repository.version(role)
+        if role in ("", ROOT, SNAPSHOT) or version <= current or _is_over(version, current):
+            continue
+        yield from map(_key, _begun(server.store, key))
 
 
 def _begun(store: Store, key: str) -> list[TargetFile]:

@@ -9,12 +9,11 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from distribution import break_glass, reviews
 from distribution.database import Database
 from distribution.errors import DistributionError, Unreviewed
-from distribution.review_tables import ReviewRow
 from distribution.settings import Settings
 from manifests.errors import UpdateError
 from manifests.target_paths import Lane
@@ -55,7 +54,7 @@ def reviewed(settings: Settings, store: Store, proposal: Path, now: datetime) ->
         yield
     except UpdateError:
         if is_new:
-            _forget_unpublished(database, store, path)
+            _forget_unpublished(database, store, path, now)
         raise
     with database.writing() as session:
         reviews.open_one(session, path, people, now)  # if a rival was refused and forgot it
@@ -77,7 +76,7 @@ def _require_none(session: Session, path: str, people: Collection[str]) -> None:
             )
 
 
-def _forget_unpublished(database: Database, store: Store, path: str) -> None:
+def _forget_unpublished(database: Database, store: Store, path: str, now: datetime) -> None:
     """It was refused. If nobody can say whether it is visible, its review stays."""
     try:
         if path in break_glass.published(store):
@@ -85,6 +84,4 @@ def _forget_unpublished(database: Database, store: Store, path: str) -> None:
     except DistributionError:
         return
     with database.writing() as session:
-        row = session.exec(select(ReviewRow).where(ReviewRow.release == path)).one_or_none()
-        if row is not None and row.closed_at is None:
-            session.delete(row)
+        reviews.forget(session, path, now)

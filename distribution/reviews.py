@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
-from distribution import break_glass, events
+from distribution import audit, break_glass, events
 from distribution.database import Database
 from distribution.errors import Conflict, Invalid, NotAllowed, NotFound
 from distribution.events import EventKind
+from distribution.people import own_proposals
 from distribution.review_tables import ReviewRow
 from manifests.target_paths import ReleasePath
 from signing.store import Store
@@ -84,6 +85,7 @@ def open_one(
     session.add(row)
     session.flush()
     _tell(session, row, now)
+    _note(session, row, "review.open", audit.AUTOMATIC, f"signed by {_review(row).who}", now)
     return True
 
 
@@ -117,6 +119,7 @@ def close(
     verdict: str,
     on_call: Collection[str],
     now: datetime,
+    role: str = "",
 ) -> Review:
     """Record what somebody else thought of it.
 
@@ -127,7 +130,7 @@ def close(
     Raises:
         NotFound: there is no such review.
         Conflict: it is closed already.
-        NotAllowed: by who signed it, or may have.
+        NotAllowed: by who signed it, or may have, or made it visible.
         Invalid: no name or no verdict.
         Unavailable: the database does not answer.
     """
@@ -141,9 +144,13 @@ def close(
         if row.closed_at is not None:
             raise Conflict(f"review {number} was closed by {row.closed_by} already")
         _require_another(_review(row), name, on_call)
+        own_proposals.require_another(
+            name, own_proposals.publishers_of(session, row.release), _review(row).what
+        )
         row.closed_by, row.closed_at, row.verdict = name, now, said
         session.add(row)
         _tell(session, row, now)
+        _note(session, row, "review.close", name, said, now, role)
         return _review(row)
 
 
@@ -190,3 +197,24 @@ def _tell(session: Session, row: ReviewRow, now: datetime) -> None:
         closed_by=row.closed_by,
         verdict=row.verdict,
     )
+
+
+def _note(
+    session: Session,
+    row: ReviewRow,
+    action: str,
+    actor: str,
+    reason: str,
+    now: datetime,
+    role: str = "",
+) -> None:
+    about = f"review {row.id} of {_review(row).what}"
+    audit.note(session, audit.Deed(actor, action, about, reason, role), now)
+
+
+def forget(session: Session, path: str, now: datetime) -> None:
+    """Take back the open review of a release that was refused: there is nothing to review."""
+    row = session.exec(select(ReviewRow).where(ReviewRow.release == path)).one_or_none()
+    if row is not None and row.closed_at is None:
+        session.delete(row)
+        _note(session, row, "review.forget", audit.AUTOMATIC, "the release was refused", now)

@@ -5,15 +5,16 @@ verb says who and why, since the reason is what a first line reads out. A hotfix
 remove older ones, and a finished one stays in the plan, so that a late site still gets it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from distribution import events, notices, plans, standstill, support_desk, waves
+from distribution import audit, events, notices, plans, standstill, support_desk, waves
 from distribution.database import Database
 from distribution.errors import Conflict, Invalid, UnknownRollout
 from distribution.events import EventKind
+from distribution.people import own_proposals
 from distribution.standing import Course
 from distribution.support_desk import TicketState
 from distribution.tables import Problem, RolloutChange, RolloutRow
@@ -28,10 +29,16 @@ SCHEDULER = "the scheduler"
 
 @dataclass(frozen=True)
 class Word:
-    """Who says so, and why."""
+    """Who says so, why, and in which role."""
 
     by: str
     reason: str
+    role: str = ""
+
+    @property
+    def actor(self) -> str:
+        """Who that is for the audit log."""
+        return audit.AUTOMATIC if self.by == SCHEDULER else self.by
 
     def checked(self) -> "Word":
         """With a reason that is not empty, and not longer than a plan should carry.
@@ -42,7 +49,7 @@ class Word:
         reason = self.reason.strip()
         if not reason:
             raise Invalid("a reason is needed: the first line reads it out to the customer")
-        return Word(self.by, first_bytes(reason, MAX_REASON_BYTES))
+        return replace(self, reason=first_bytes(reason, MAX_REASON_BYTES))
 
 
 _FROM = {
@@ -53,6 +60,13 @@ _FROM = {
 }
 """Which states a rollout may be put into each state from."""
 
+_DEEDS = {
+    RolloutState.PAUSED: "rollout.pause",
+    RolloutState.RUNNING: "rollout.resume",
+    RolloutState.STOPPED: "rollout.stop",
+    RolloutState.FINISHED: "rollout.finish",
+}
+
 
 def start(
     database: Database,
@@ -61,6 +75,7 @@ def start(
     by: str,
     now: datetime,
     only: SiteFilter | None = None,
+    role: str = "",
 ) -> None:
     """Begin a rollout: its first wave opens as its schedule says, later ones when it goes well.
 
@@ -87,7 +102,8 @@ def start(
         session.flush()
         waves.make(session, row, schedule, now)
         session.flush()
-        _put(session, row, RolloutState.RUNNING, Word(by, row.change_reason), now)
+        word = Word(by, row.change_reason, role)
+        _put(session, row, RolloutState.RUNNING, word, now, deed="rollout.start")
 
 
 def _new_row(
@@ -119,7 +135,9 @@ def pause(database: Database, product: str, version: str, word: Word, now: datet
         Conflict: it is paused already, or stopped.
         Invalid: no reason.
     """
-    _change(database, product, version, RolloutState.PAUSED, word, now)
+    said = word.checked()
+    with database.writing() as session:
+        put(session, find(session, product, version), RolloutState.PAUSED, said, now)
 
 
 def resume(database: Database, product: str, version: str, word: Word, now: datetime) -> None:
@@ -127,10 +145,16 @@ def resume(database: Database, product: str, version: str, word: Word, now: date
 
     Raises:
         UnknownRollout: there is none.
+        NotAllowed: this person started it, or made its release visible.
         Conflict: it is neither paused, nor does it stand still.
         Invalid: no reason.
     """
-    _change(database, product, version, RolloutState.RUNNING, word, now)
+    said = word.checked()
+    with database.writing() as session:
+        row = find(session, product, version)
+        what = f"the rollout of {product} {version}"
+        own_proposals.require_another(said.by, own_proposals.proposers_of(session, row), what)
+        put(session, row, RolloutState.RUNNING, said, now)
 
 
 def stop(database: Database, product: str, version: str, word: Word, now: datetime) -> None:
@@ -159,7 +183,7 @@ def recall(database: Database, product: str, version: str, word: Word, now: date
         Invalid: no reason.
     """
     said = word.checked()
-    recalled = Word(said.by, f"recalled: {said.reason}").checked()
+    recalled = replace(said, reason=f"recalled: {said.reason}").checked()
     _stop(database, product, version, recalled, now)
 
 
@@ -167,14 +191,6 @@ def _stop(database: Database, product: str, version: str, said: Word, now: datet
     with database.writing() as session:
         put(session, find(session, product, version), RolloutState.STOPPED, said, now)
         support_desk.rollout_stopped(session, product, version, said.reason, now)
-
-
-def _change(
-    database: Database, product: str, version: str, state: RolloutState, word: Word, now: datetime
-) -> None:
-    said = word.checked()
-    with database.writing() as session:
-        put(session, find(session, product, version), state, said, now)
 
 
 def put(session: Session, row: RolloutRow, state: RolloutState, word: Word, now: datetime) -> None:
@@ -190,7 +206,7 @@ def put(session: Session, row: RolloutRow, state: RolloutState, word: Word, now:
         )
     if state is RolloutState.RUNNING:
         row.counted_from = now
-    _put(session, row, state, word, now)
+    _put(session, row, state, word, now, deed=_DEEDS[state])
 
 
 def _goes_on(session: Session, row: RolloutRow, state: RolloutState) -> bool:
@@ -199,7 +215,9 @@ def _goes_on(session: Session, row: RolloutRow, state: RolloutState) -> bool:
     return both_run and standstill.reason_of(session, row) != ""
 
 
-def _put(session: Session, row: RolloutRow, state: RolloutState, word: Word, now: datetime) -> None:
+def _put(
+    session: Session, row: RolloutRow, state: RolloutState, word: Word, now: datetime, *, deed: str
+) -> None:
     assert row.id is not None  # noqa: S101 - it came from the database
     row.state, row.changed_by, row.changed_at = state, word.by, now
     row.change_reason = word.reason
@@ -217,7 +235,8 @@ def _put(session: Session, row: RolloutRow, state: RolloutState, word: Word, now
         by=word.by,
         reason=word.reason,
     )
-    session.flush()
+    about = f"rollout {row.product} {row.version}"
+    audit.note(session, audit.Deed(word.actor, deed, about, word.reason, word.role), now)
     serial = plans.write(session, row.product, now)
     if state is RolloutState.FINISHED:
         _settle_stopped(session, row.product, now)

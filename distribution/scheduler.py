@@ -36,6 +36,7 @@ from distribution import (
     withdrawals,
 )
 from distribution.assessment import Finish, Hold, OpenNextWave, Pause, Verdict, assess
+from distribution.audit import checkpoints, publications
 from distribution.drills import records
 from distribution.publish import renew
 from distribution.rollouts import SCHEDULER, Word
@@ -180,6 +181,22 @@ def make_deltas(server: Server, now: datetime) -> None:
     deltas.work(server, now)
 
 
+def checkpoint_audit(server: Server, now: datetime) -> None:
+    """Sign how far the audit log has come, and put that where it cannot be taken back."""
+    checkpoints.work(server, now)
+
+
+def record_publications(server: Server, now: datetime) -> None:
+    """Record what was published past this server, or by who crashed before it was recorded."""
+    for each in publications.record(server.database, server.store, publications.REPOSITORY, now):
+        log.warning("recorded %s %d, which was found in the repository", each.role, each.version)
+
+
+def watch_checkpoints(server: Server, now: datetime) -> None:
+    """Tell L3 when the audit log gets no checkpoints, and security when it does not fit them."""
+    checkpoints.look(server, now)
+
+
 STEPS: tuple[Step, ...] = (
     process_reports,
     watch_sites,
@@ -193,6 +210,8 @@ STEPS: tuple[Step, ...] = (
     alarm_on_age,
     watch_reviews,
     forget_old_events,
+    checkpoint_audit,
+    watch_checkpoints,
 )
 
 
@@ -201,7 +220,13 @@ def index_components(server: Server, now: datetime) -> None:
     component_index.bring_up_to_date(server.database, server.store, now)
 
 
-SLOW_STEPS: tuple[Step, ...] = (stop_withdrawn, index_components, make_deltas, tidy_repository)
+SLOW_STEPS: tuple[Step, ...] = (
+    stop_withdrawn,
+    record_publications,
+    index_components,
+    make_deltas,
+    tidy_repository,
+)
 """Done in a thread of their own: they hold up none of the others."""
 
 

@@ -23,6 +23,10 @@ def unauthorised() -> Unauthorised:
     )
 
 
+def freely(_: str) -> None:
+    """Admit every site as often as it comes: where nobody counts, as with a stick's reports."""
+
+
 def peeked(data: bytes, body_type: str, model: type[D]) -> D:
     """What an envelope claims, before anybody has verified it: to find out whose key to use.
 

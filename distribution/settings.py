@@ -4,16 +4,21 @@ import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from distribution.errors import Misconfigured
+from distribution.people.roles import Role
 from manifests.check_in import HttpUrl
 
 DEFAULT_HOME = Path("hsp-home")
 SETTINGS_FILE = "hsp.toml"
 _PREFIX = "HSP_"
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+"""This machine, as it calls itself."""
 
 Seconds = Annotated[float, Field(gt=0, le=31 * 24 * 3600)]
 
@@ -44,6 +49,8 @@ class Settings(BaseSettings):
     """The same."""
     next_rollouts_key: str = ""
     """The same."""
+    audit_key: str = ""
+    """Where the key lives that signs the audit log's checkpoints; empty: a file in the home."""
     public_url: HttpUrl = "http://127.0.0.1:8700"
     """Where sites reach the API."""
     public_metadata_url: HttpUrl | Literal[""] = ""
@@ -57,15 +64,50 @@ class Settings(BaseSettings):
     scheduler_seconds: Seconds = 10
     lease_seconds: Seconds = 60
     """Another scheduler takes over when the leading one was not heard of for so long."""
-    approvers: str = ""
-    """Who may lift what others put on; names with spaces between, until logins have roles."""
     silent_after_seconds: Seconds = 3600
     """A site that was not heard of for so long is silent."""
     lost_contact_seconds: Seconds = 7200
     """An attempt that has not moved for so long has lost contact."""
 
+    audit_checkpoint_records: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    """The audit log gets a checkpoint after so many new records."""
+    audit_checkpoint_seconds: Seconds = 300
+    """The same after this time, if there is a new record."""
+    audit_lock_days: Annotated[int, Field(ge=0, le=36_500)] = 0
+    """So long nobody can remove a checkpoint: S3's object lock, in a bucket that was made with it.
+    0: without."""
+
     retention_seconds: Annotated[float, Field(ge=3600, le=366 * 24 * 3600)] = 7 * 24 * 3600
     """A file of the repository is removed when nothing has led to it for so long."""
+
+    allowed_hosts: str = ""
+    """Further names under which people and sites reach this server, with spaces between; those of
+    the public URLs and of this machine's loopback are allowed anyway."""
+    check_in_burst: Annotated[int, Field(ge=2, le=10_000)] = 10
+    """So many check-ins a site may send at once; one more comes free in a tenth of
+    ``poll_seconds``."""
+    reports_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 60
+    """Of one site."""
+    enrolments_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 100
+    """Of all sites together."""
+    enrolments_per_address: Annotated[int, Field(ge=1, le=100_000)] = 5
+    """Each minute, from one address that is not this machine's own."""
+    logins_per_minute: Annotated[int, Field(ge=1, le=1000)] = 5
+    """Tries with one name."""
+    requests_per_minute: Annotated[int, Field(ge=10, le=1_000_000)] = 1200
+    """Of one person."""
+
+    oidc_issuer: str = ""
+    """The OpenID provider, exactly as it names itself; empty: local accounts only."""
+    oidc_client_id: str = ""
+    oidc_client_secret_file: str = ""
+    """A file with the secret that the provider gave us; it is in no setting."""
+    oidc_scopes: str = "openid profile groups"
+    oidc_name_claim: str = "preferred_username"
+    """The claim with the name that a person has here and signs with."""
+    oidc_groups_claim: str = "groups"
+    oidc_roles: dict[str, Role] = {}
+    """Which of the provider's groups is which role."""
 
     @classmethod
     def load(cls, home: Path) -> Self:
@@ -94,6 +136,13 @@ class Settings(BaseSettings):
         return self.public_targets_url or f"{self.public_url.rstrip('/')}/repository/targets"
 
     @property
+    def hosts(self) -> frozenset[str]:
+        """The names under which this server answers, in small letters and without ports."""
+        urls = (self.public_url, self.public_metadata_url, self.public_targets_url)
+        ours = {urlsplit(url).hostname or "" for url in urls} - {""}
+        return frozenset({*ours, *LOOPBACK, *self.allowed_hosts.lower().split()})
+
+    @property
     def repository_folder(self) -> Path:
         """The directory store."""
         return self.home / "repository"
@@ -117,6 +166,11 @@ class Settings(BaseSettings):
     def _places(*places: str) -> dict[str, str]:
         named = zip(("snapshot", "timestamp", "rollouts"), places, strict=True)
         return {name: place for name, place in named if place}
+
+    @property
+    def audit_keys_folder(self) -> Path:
+        """The audit log's key, and the public halves of those before it."""
+        return self.home / "keys" / "audit"
 
     @property
     def staff_token_file(self) -> Path:

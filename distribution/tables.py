@@ -269,13 +269,3 @@ class Incident(SQLModel, table=True):
     opened_at: datetime = moment()
     last_at: datetime = moment()
     closed_at: datetime | None = moment(default=None)
-
-
-class StaffToken(SQLModel, table=True):
-    """A person's right to use the API; of the token only the hash is kept."""
-
-    id: int | None = number()
-    token_sha256: str = Field(unique=True)
-    person: str
-    created_at: datetime = moment()
-    revoked_at: datetime | None = moment(default=None)

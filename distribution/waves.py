@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from distribution import events, plans
+from distribution import audit, events, plans
 from distribution.events import EventKind
 from distribution.tables import RolloutRow, WaveRow
 from manifests.rollout import RolloutState, Schedule, Wave
@@ -41,7 +41,8 @@ def open_next(session: Session, row: RolloutRow, number: int, now: datetime) -> 
     shut.opens_at = now
     session.add(shut)
     _tell(session, row, shut, now)
-    session.flush()
+    about = f"rollout {row.product} {row.version}"
+    audit.note(session, audit.Deed(audit.AUTOMATIC, "wave.open", about, f"wave {number}"), now)
     plans.write(session, row.product, now)
     return True
 

@@ -12,6 +12,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints
 
+from manifests.audit_checkpoint import MAX_CHECKPOINT_BYTES
 from manifests.documents import Document, Part, UtcDatetime
 from manifests.errors import ManifestError
 from manifests.file_list import Sha256
@@ -28,6 +29,8 @@ INVITATION_LIFE = timedelta(hours=24)
 _INVITATION_PREFIX = "hsp-invitation:"
 
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")]
+CheckpointEnvelope = Annotated[str, StringConstraints(max_length=MAX_CHECKPOINT_BYTES)]
+"""A sealed ``AuditCheckpoint``; empty for none."""
 PublicKeyHex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -112,6 +115,8 @@ class CheckIn(Document):
     timestamp_version: Annotated[int, Field(ge=0)] = 0
     last_sequence: Annotated[int, Field(ge=0)] = 0
     """Number of the newest report that the site has written."""
+    audit_checkpoint: CheckpointEnvelope = ""
+    """The newest checkpoint of the server's audit log that the site has witnessed."""
     problem: str = ""
     """Why the site cannot be updated at the moment, as a failure code; empty when it can."""
     detail: Reason = ""
@@ -134,6 +139,8 @@ class CheckInAnswer(Document):
     site's own policy ``approval = "client"`` makes, and no other gate."""
     freezes: Annotated[tuple[Freeze, ...], Field(max_length=200)] = ()
     """When the site must not be changed: what was announced for it, or for all of its client's."""
+    audit_checkpoint: CheckpointEnvelope = ""
+    """The newest checkpoint of the audit log, for the site to remember; it decides nothing."""
 
 
 class ReportReceipt(Document):

@@ -49,6 +49,7 @@ class FailureCode(StrEnum):
     CLOCK = "clock"
     TRUST_LOST = "trust_lost"
     FORGED_REPORT = "forged_report"
+    AUDIT_CONTRADICTED = "audit_contradicted"
 
 
 @dataclass(frozen=True)
@@ -157,5 +158,8 @@ FAILURES: dict[FailureCode, Failure] = {
     ),
     FailureCode.FORGED_REPORT: Failure(
         Tier.SECURITY, _HOUR, "We received a message in your site's name that is not genuine."
+    ),
+    FailureCode.AUDIT_CONTRADICTED: Failure(
+        Tier.SECURITY, _HOUR, "Your site is fine; it helps us to check our own records."
     ),
 }

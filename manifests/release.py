@@ -53,7 +53,9 @@ LocalUrl = Annotated[
     ),
 ]
 CveId = Annotated[str, StringConstraints(pattern=r"^CVE-\d{4}-\d{4,}$")]
-ArtifactName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$")]
+ArtifactName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]{0,108}$")]
+"""TUF clients keep a target in a file that is named after its whole path, with a ``/`` quoted: 255
+characters with the longest lane, product and version."""
 
 
 class Severity(StrEnum):

@@ -15,8 +15,14 @@ from pydantic import AfterValidator, StringConstraints
 
 from manifests.errors import ManifestError
 
-RESERVED = frozenset({"root", "targets", "snapshot", "timestamp", "hotfixes", "breakglass"})
-"""Names of the fixed roles, which no product may take."""
+RESERVED = frozenset(
+    {
+        *("root", "targets", "snapshot", "timestamp", "hotfixes", "breakglass"),
+        "rollouts",  # the server's key of that name
+        "constructor",  # tuf-js finds JavaScript's own instead of a role
+    }
+)
+"""Names that no product may take, since they mean something else somewhere."""
 
 AGENT_PRODUCT = "hsp-updater"
 """The product that is the agent itself: it has the same lanes, waves and gates as any other."""
@@ -43,9 +49,12 @@ class Lane(StrEnum):
     BREAKGLASS = "breakglass"
 
 
-def _not_reserved(name: str) -> str:
+def _can_be_a_role(name: str) -> str:
     if name in RESERVED:
-        raise ValueError(f"{name!r} is the name of a role of the repository")
+        raise ValueError(f"{name!r} is the name of a role, or taken otherwise")
+    if not any(character.isalpha() for character in name):
+        # JavaScript puts numbers before names: tuf-js would check other bytes than were signed.
+        raise ValueError(f"{name!r} has no letter")
     return name
 
 
@@ -71,7 +80,7 @@ def canonical_version(text: str) -> str:
 
 
 ProductName = Annotated[
-    str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$"), AfterValidator(_not_reserved)
+    str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$"), AfterValidator(_can_be_a_role)
 ]
 VersionText = Annotated[str, AfterValidator(canonical_version)]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]

@@ -16,7 +16,15 @@ class Program(click.Group):
         try:
             return super().invoke(ctx)
         except UpdateError as error:
-            click.secho(f"error: {error.message}", err=True, fg="red")
+            click.secho(f"error: {shown(error.message)}", err=True, fg="red")
             if error.hint:
-                click.echo(f"       next: {error.hint}", err=True)
+                click.echo(f"       next: {shown(error.hint)}", err=True)
             sys.exit(error.exit_status)
+
+
+def shown(text: str, *, keep: str = "\n") -> str:
+    """``text`` without what could steer a terminal; ``keep`` stays as it is.
+
+    It may be a stranger's: names in a proposal, a site's words, a server's answer.
+    """
+    return "".join(c if c.isprintable() or c in keep else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -4,9 +4,10 @@ A withdrawal is signed by the people of the role that signed the release, in the
 entry (TUF's ``custom``), so no plan and no server can take it back.
 """
 
+import unicodedata
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from tuf.api.metadata import TargetFile
 
 from manifests.documents import Part, UtcDatetime, validated
@@ -15,10 +16,15 @@ from manifests.errors import ManifestError
 FIELD = "withdrawn"
 
 
+def _nfc(text: str) -> str:
+    """The one spelling that TUF clients agree on: some of them normalise before they verify."""
+    return unicodedata.normalize("NFC", text)
+
+
 class Withdrawal(Part):
     """Why a release is withdrawn, and since when."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=500)]
+    reason: Annotated[str, AfterValidator(_nfc), Field(min_length=1, max_length=500)]
     at: UtcDatetime | None = None
 
 

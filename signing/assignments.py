@@ -10,7 +10,7 @@ from tuf.api.metadata import TOP_LEVEL_ROLE_NAMES, Key
 
 from signing.errors import AlreadyThere, UnknownRole
 from signing.propose import Assignment
-from signing.roles import ROOT, SERVER, TARGETS, delegations_of, person_of, signatories
+from signing.roles import ROOT, SERVER, TARGETS, delegations_of, person_of, row_of, signatories
 from signing.update_repository import Repository
 
 
@@ -134,7 +134,7 @@ def of_the_server(
     """
     changed = []
     for each in holders(repository):
-        name = "rollouts" if each.role.endswith(".rollouts") else each.role
+        name = row_of(each.role)
         if name not in keys or name == TARGETS:
             continue
         old = [key for key in each.keys if key.keyid != keys[name].keyid] if beside else []

@@ -19,7 +19,7 @@ from signing.roles import PRODUCT, keyid_of, person_of, role_in, row_of
 
 FIELD = "x-hsp-build"
 
-Uri = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*:\S+$", max_length=500)]
+Uri = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*:[!-~]+$", max_length=500)]
 
 
 class BuildPolicy(Part):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from signing import acquaintance
+from signing import acquaintance, carrying
 from signing.contents import check_release
 from signing.errors import MissingSignatures, SamePerson, StaleProposal, Tampered
 from signing.kinds import Meaning, meaning
@@ -52,6 +52,16 @@ def prepare(folder: Path, now: datetime) -> Prepared:
     _check_dates(proposal, now)
     check_contents(proposal, what)
     return Prepared(proposal, what)
+
+
+def receive(source: Path, folder: Path, now: datetime) -> Prepared:
+    """Make a new folder of a proposal that came as a folder or a block of text.
+
+    Raises:
+        SigningError: as ``prepare`` and ``carrying.receive``; no folder is made.
+    """
+    carrying.receive(source, folder, lambda arrived: prepare(arrived, now))
+    return prepare(folder, now)
 
 
 def check_contents(proposal: Proposal, what: Meaning) -> None:
@@ -143,6 +153,9 @@ def _save(proposal: Proposal, role: str) -> None:
 def finish(folder: Path, copies: Sequence[Path], now: datetime) -> SigningStatus:
     """Put the signatures of several copies of one proposal together.
 
+    Args:
+        copies: folders, and texts with a block in them.
+
     Raises:
         MissingSignatures: too few even together; nothing is written.
         Tampered: a copy is of something else.
@@ -150,7 +163,7 @@ def finish(folder: Path, copies: Sequence[Path], now: datetime) -> SigningStatus
     prepared = prepare(folder, now)
     proposal = prepared.proposal
     for copy in copies:
-        _merge(proposal, Proposal.read(copy))
+        _merge(proposal, carrying.copy_of(proposal, copy))
     require_complete(prepared)
     for role in proposal.metadata:
         _save(proposal, role)

@@ -3,6 +3,8 @@
 import getpass
 import json
 import os
+import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import click
 
 from manifests.target_paths import Lane
 from manifests.terminal import Program
-from signing import ceremony, propose, signers
+from signing import carrying, ceremony, propose, signers
 from signing.errors import WrongPassphrase
 from signing.proposal import Proposal
 from signing.roles import PERSON
@@ -20,6 +22,8 @@ from signing.update_repository import Repository
 
 _folder = click.Path(path_type=Path, file_okay=False)
 _file = click.Path(path_type=Path, dir_okay=False)
+_text = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
+_source = click.Path(path_type=Path, allow_dash=True)
 _passphrase_file = click.option(
     "--passphrase-file",
     type=_file,
@@ -121,10 +125,51 @@ def status(proposal: Path, as_json: bool) -> None:
 
 @main.command()
 @click.argument("proposal", type=_folder)
-@click.argument("copies", type=_folder, nargs=-1)
+@click.option("--to", "folder", type=_folder, help="Copy it there, to a stick for example.")
+@click.option("--text", type=_text, help="Write it as a block of text; - for this screen.")
+@click.option("--signatures", is_flag=True, help="Only who has signed it: a few lines of text.")
+def export(proposal: Path, folder: Path | None, text: Path | None, signatures: bool) -> None:
+    """Check a proposal, and give it away: as a folder, or as text for a mail or a clipboard."""
+    if (folder is None) == (text is None):
+        raise click.UsageError("say either --to FOLDER or --text FILE")
+    if folder is not None and signatures:
+        raise click.UsageError("--signatures come as text; a folder has them anyway")
+    found = ceremony.prepare(proposal, utc_now()).proposal
+    if folder is not None:
+        carrying.copy_to(found, folder, Proposal.read)
+        click.echo(f"{folder} is a copy of {proposal}. There: hsp-sign import {folder} --to NEW")
+    elif text is not None:
+        made = carrying.signatures_as_text(found) if signatures else carrying.as_text(found)
+        carrying.write_text(text, made)
+        there = "finish PROPOSAL TEXT" if signatures else "import TEXT --to NEW"
+        click.echo(f"{made.count(chr(10))} lines. There: hsp-sign {there}", err=True)
+
+
+@main.command(name="import")
+@click.argument("source", type=_source)
+@click.option("--to", "folder", type=_folder, required=True, help="The new folder.")
+def import_command(source: Path, folder: Path) -> None:
+    """Check the proposal in SOURCE (a folder, a text, or - for what you paste) and keep it."""
+    _ask_for_text([source])
+    ceremony.receive(source, folder, utc_now())
+    show_proposal(Proposal.read(folder))
+
+
+@main.command()
+@click.argument("proposal", type=_folder)
+@click.argument("copies", type=_source, nargs=-1)
 def finish(proposal: Path, copies: tuple[Path, ...]) -> None:
-    """Put the signatures of COPIES of a proposal together in PROPOSAL, once they are enough."""
+    """Put the signatures of COPIES of a proposal together in PROPOSAL, once they are enough.
+
+    A copy is a folder, a text from `hsp-sign export --text`, or - for what you paste.
+    """
+    _ask_for_text(copies)
     show_signatures(ceremony.finish(proposal, copies, utc_now()), proposal)
+
+
+def _ask_for_text(sources: Iterable[Path]) -> None:
+    if carrying.SCREEN in sources and sys.stdin.isatty():
+        click.echo("Paste the block of text here; then Enter and Ctrl-D.", err=True)
 
 
 # --- what the server's own commands show and ask in the same words
@@ -134,6 +179,9 @@ def show_proposal(proposal: Proposal) -> None:
     """Say what was proposed and who signs it now."""
     found = SigningStatus.of(proposal)
     show_status(found)
+    if found.complete:
+        click.echo(_publish(proposal.folder))
+        return
     people = dict.fromkeys(person for role in found.roles for person in role.waiting_for)
     click.echo(f"\n{proposal.folder} is ready to be signed by {', '.join(people)}:")
     click.echo(f"  hsp-sign sign {proposal.folder} --key NAME.key")
@@ -147,10 +195,13 @@ def show_status(found: SigningStatus) -> None:
 
 def show_signatures(found: SigningStatus, folder: Path) -> None:
     """Print who has signed and what comes next."""
-    for role in found.roles:
-        click.echo(f"  {role}")
-    if found.complete:
-        click.echo(f"It is complete. Next: hsp publish {folder}")
+    for line in found.signature_lines():
+        click.echo(line)
+    click.echo(f"{found.verdict} {_publish(folder)}" if found.complete else found.verdict)
+
+
+def _publish(folder: Path) -> str:
+    return f"Next: hsp publish {folder}"
 
 
 def read_secret(where: Path | str, file: Path | None, *, confirm: bool = False) -> str:

@@ -15,6 +15,8 @@ SigningError             a ceremony cannot go on: an officer acts          exit
 |- StaleProposal         the repository has moved on since it was proposed  65
 |- Tampered              it is not what was signed, or not what it says     65
 |- ForeignRepository     not the repository that this key has signed for    65
+|- Garbled               a block of text that did not arrive as it was sent  65
+|- TooLargeForText       more than a block of text can carry                65
 |- UnfitEvidence         a release's provenance or SBOM is not as asked for  65
 |  |- MissingEvidence    there is none
 |  |- UnreadableEvidence it is no in-toto statement, or no CycloneDX JSON
@@ -115,6 +117,14 @@ class Tampered(SigningError):
 
 class ForeignRepository(SigningError):
     """The proposal is for another repository than the one this key has signed for."""
+
+
+class Garbled(SigningError):
+    """A block of text was cut, mistyped or mixed up on its way."""
+
+
+class TooLargeForText(SigningError):
+    """More than a block of text can carry: it goes as a folder."""
 
 
 class UnfitEvidence(SigningError):

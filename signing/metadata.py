@@ -55,7 +55,7 @@ def parsed(data: bytes, kind: type[S], what: str) -> Metadata[S]:
     Raises:
         Tampered: it is none.
     """
-    return _built(parsed_json(data, what), kind, what)
+    return built(parsed_json(data, what), kind, what)
 
 
 def verified(
@@ -71,12 +71,17 @@ def verified(
     """
     plain = parsed_json(data, what)
     content = canonical(plain["signed"]) if isinstance(plain.get("signed"), dict) else b""
-    metadata = _built(plain, kind, what)
+    metadata = built(plain, kind, what)
     _hold(delegator, role, metadata, content)
     return metadata
 
 
-def _built(plain: dict[str, Any], kind: type[S], what: str) -> Metadata[S]:
+def built(plain: dict[str, Any], kind: type[S], what: str) -> Metadata[S]:
+    """Metadata of one kind out of JSON values.
+
+    Raises:
+        Tampered: it is none.
+    """
     try:
         metadata = Metadata[S].from_dict(plain)
     except (KeyError, ValueError, TypeError, AttributeError) as error:

@@ -6,7 +6,7 @@ ones lock most tokens.
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pkcs11
 from pkcs11 import Session, Token, TokenFlag
@@ -32,8 +32,19 @@ def logged_in(uri: TokenUri, pin: str, writing: bool = False) -> Iterator[Sessio
         UnusableKey: no such library, several such tokens, or another refusal of the token's.
         WrongPassphrase: the PIN is wrong, or the token is locked or about to be.
     """
-    with _LOGIN, _in_our_words(uri), _opened(uri, pin, writing) as session:
-        yield session
+    with _LOGIN:
+        try:
+            with _in_our_words(uri), _opened(uri, pin, writing) as session:
+                yield session
+        except KeyUnavailable:
+            _look_again(uri)
+            raise
+
+
+def _look_again(uri: TokenUri) -> None:
+    """End the library, which is begun anew at the next use: some see no token that comes back."""
+    with suppress(PKCS11Error, OSError):
+        pkcs11.lib(str(uri.module)).finalize()
 
 
 def _opened(uri: TokenUri, pin: str, writing: bool) -> Session:
@@ -70,11 +81,19 @@ def _token(uri: TokenUri) -> Token:
 
 def _tokens(uri: TokenUri) -> list[Token]:
     try:
-        return list(pkcs11.lib(str(uri.module)).get_tokens())
+        library = pkcs11.lib(str(uri.module))
     except (RuntimeError, OSError) as error:
+        said = str(error) or type(error).__name__
         raise UnusableKey(
-            f"{uri.module} does not work as a PKCS#11 library: {error or type(error).__name__}",
+            f"{uri.module} does not work as a PKCS#11 library: {said}",
             hint="install the token's own library, and set HSP_PKCS11_MODULE to it",
+        ) from error
+    try:
+        return list(library.get_tokens())
+    except PKCS11Error as error:
+        raise KeyUnavailable(
+            f"{uri.module} does not say which tokens are there: {type(error).__name__}",
+            hint="plug in the token of this key",
         ) from error
 
 

@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from signing.errors import AlreadyThere, NotStored, SigningError, Tampered
@@ -12,8 +12,17 @@ from signing.store import Content, pieces
 MAX_METADATA_BYTES = 8 * 1024 * 1024
 
 
-def write_folder(folder: Path, contents: Mapping[str, Content]) -> None:
-    """Write a new folder with these files; it appears whole or not at all.
+Check = Callable[[Path], object]
+"""Reads a folder, and raises if it is not to be accepted."""
+
+
+def write_folder(
+    folder: Path, contents: Mapping[str, Content], check: Check = lambda _: None
+) -> None:
+    """Write a new folder with these files; it appears whole and checked, or not at all.
+
+    Args:
+        check: reads it before it has its name.
 
     Raises:
         AlreadyThere: the folder exists.
@@ -27,6 +36,7 @@ def write_folder(folder: Path, contents: Mapping[str, Content]) -> None:
         try:
             for name, content in contents.items():
                 _write(unfinished / name, content)
+            check(unfinished)
             unfinished.chmod(0o755)
             unfinished.rename(folder)
         finally:

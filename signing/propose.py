@@ -40,7 +40,12 @@ from signing.kinds import (
 from signing.metadata import payload
 from signing.proposal import Proposal
 from signing.proposal_base import Base
-from signing.published import releases, require_new_version, require_product
+from signing.published import (
+    releases,
+    require_new_version,
+    require_newest_targets,
+    require_product,
+)
 from signing.roles import (
     BREAKGLASS,
     HOTFIXES,
@@ -170,7 +175,9 @@ def people(repository: Repository, assignments: Sequence[Assignment], draft: Dra
     Raises:
         UnknownRole: the repository has no such role.
         UnfitRole: a role that its people could never sign, or one side alone.
+        Tampered: the officers have signed a newer targets than is listed.
     """
+    require_newest_targets(repository)
     top = [each for each in assignments if each.role in repository.root.roles]
     below = [each for each in assignments if each not in top]
     roles: dict[str, Root | Targets] = {}
@@ -281,5 +288,5 @@ def _check_product_name(name: str) -> None:
     except ValidationError as error:
         raise UnfitRole(
             f"{name!r} cannot be the name of a product",
-            hint="lower case letters, digits, - and _, and not the name of a fixed role",
+            hint="lower case letters, digits, - and _, with a letter; not a fixed role's name",
         ) from error

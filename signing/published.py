@@ -1,13 +1,14 @@
-"""Which releases a repository has: read off the paths that its roles list."""
+"""Which releases a repository has, and whether what it lists is what was signed last."""
 
 from collections.abc import Iterator
 
 from packaging.version import Version
-from tuf.api.metadata import TargetFile
+from tuf.api.metadata import TargetFile, Targets
 
 from manifests.target_paths import MANIFEST_NAME, ReleasePath
-from signing.errors import AlreadyThere, UnknownRole
-from signing.roles import BREAKGLASS, HOTFIXES, delegations_of, products
+from signing.errors import AlreadyThere, NotStored, Tampered, UnknownRole
+from signing.metadata import metadata_key, role_and_version, verified
+from signing.roles import BREAKGLASS, HOTFIXES, TARGETS, delegations_of, products
 from signing.update_repository import Repository
 
 
@@ -64,3 +65,29 @@ def require_new_version(repository: Repository, product: str, version: str) -> N
 
 def _delegated(repository: Repository) -> list[str]:
     return list(delegations_of(repository.targets).roles or {})
+
+
+def require_newest_targets(repository: Repository) -> None:
+    """Other online keys make every site forget which targets it has seen: it must be the newest.
+
+    Raises:
+        Tampered: the officers have signed a newer one than is listed.
+    """
+    listed = repository.version(TARGETS)
+    stored = map(role_and_version, repository.store.keys("metadata/"))
+    for version in sorted(version for role, version in stored if role == TARGETS):
+        if version > listed and _is_by_officers(repository, version):
+            raise Tampered(
+                f"the officers have signed targets {version}, and {listed} is listed",
+                hint="if its publish was cut off, hsp publish that proposal again; else somebody "
+                "has the server's keys: hsp drill stolen-online-key goes by what was signed",
+            )
+
+
+def _is_by_officers(repository: Repository, version: int) -> bool:
+    try:
+        data = repository.store.read(metadata_key(TARGETS, version))
+        verified(data, Targets, f"{TARGETS} {version}", repository.root, TARGETS)
+    except (NotStored, Tampered):
+        return False
+    return True

@@ -134,9 +134,10 @@ def person_of(key: Key) -> str:
         Tampered: the key says nobody's, or its keyid does not follow from it.
     """
     person = key.unrecognized_fields.get(PERSON_FIELD)
-    if not isinstance(person, str) or keyid_of(key.to_dict()) != key.keyid:
+    named = isinstance(person, str) and PERSON.fullmatch(person)
+    if not named or keyid_of(key.to_dict()) != key.keyid:
         raise Tampered(f"the key {key.keyid[:12]} does not say whose it is, or has a wrong keyid")
-    return person
+    return str(person)
 
 
 # --- who may sign

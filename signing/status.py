@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from manifests.terminal import shown
 from signing.kinds import Meaning, meaning
 from signing.metadata import payload
 from signing.proposal import Proposal
@@ -23,9 +24,14 @@ class RoleStatus:
     expires: datetime
 
     @property
+    def missing(self) -> int:
+        """How many more people must sign."""
+        return max(self.threshold - len(self.signed_by), 0)
+
+    @property
     def reached(self) -> bool:
         """Whether enough different people have signed."""
-        return len(self.signed_by) >= self.threshold
+        return self.missing == 0
 
     def __str__(self) -> str:
         have = f"{self.role} {self.version}: have {len(self.signed_by)} of {self.threshold}"
@@ -79,30 +85,38 @@ class SigningStatus:
         plain["complete"] = self.complete
         plain["proposed_at"] = self.proposed_at.isoformat()
         for role, status in zip(plain["roles"], self.roles, strict=True):
-            role["expires"], role["reached"] = status.expires.isoformat(), status.reached
+            role["expires"] = status.expires.isoformat()
+            role["missing"], role["reached"] = status.missing, status.reached
         return plain
 
     def lines(self) -> Iterator[str]:
         """The status in words."""
         by = f" by {self.proposed_by}" if self.proposed_by else ""
-        yield _shown(f"{self.title}, proposed{by} at {self.proposed_at:%Y-%m-%d %H:%M:%S} UTC")
+        yield shown(
+            f"{self.title}, proposed{by} at {self.proposed_at:%Y-%m-%d %H:%M:%S} UTC", keep=""
+        )
         yield f"for the repository {self.repository[:16]}"
         sections = (
             ("what is in it", self.facts),
             ("what changes", self.changes),
             ("what it makes possible", self.allows),
-            ("signatures", tuple(str(role) for role in self.roles)),
         )
         for heading, entries in sections:
             yield f"{heading}:"
-            yield from (f"  {_shown(entry)}" for entry in entries)
+            yield from (f"  {shown(entry, keep='')}" for entry in entries)
+        yield "signatures:"
+        yield from self.signature_lines()
+        yield self.verdict
 
+    def signature_lines(self) -> Iterator[str]:
+        """Who has signed, and who still can."""
+        yield from (f"  {shown(str(role), keep='')}" for role in self.roles)
 
-def _shown(text: str) -> str:
-    """``text`` without anything that could make a terminal show something else."""
-    return "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
-    )
+    @property
+    def verdict(self) -> str:
+        """Whether enough people have signed."""
+        missing = [f"{role.missing} more of {role.role}" for role in self.roles if role.missing]
+        return f"It is not complete: {', '.join(missing)}." if missing else "It is complete."
 
 
 def _role_statuses(proposal: Proposal) -> Iterator[RoleStatus]:

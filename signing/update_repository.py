@@ -35,8 +35,9 @@ class Repository:
     Attributes:
         timestamp: None in a repository whose creation was interrupted.
         timestamp_tag: for the compare-and-swap that commits the next one.
-        superseded: which of timestamp and snapshot are still signed as the root before wanted it.
-            No client takes them any more.
+        superseded: which of timestamp and snapshot are still signed as the root before wanted it,
+            or by nobody. No client takes them any more.
+        listing: the versions of roles where the snapshot is not believed; None where it is.
     """
 
     store: Store
@@ -46,6 +47,7 @@ class Repository:
     timestamp_tag: str | None
     snapshot: Metadata[Snapshot] | None
     superseded: frozenset[str] = frozenset()
+    listing: Mapping[str, int] | None = None
     _roles: dict[str, Metadata[Targets]] = field(default_factory=dict)
 
     @classmethod
@@ -69,17 +71,39 @@ class Repository:
             data, tag = store.read_tagged(TIMESTAMP_KEY)
         except NotStored:
             return cls(store, files, roots, None, None, None)
-        newest = [root.signed for root in (roots[-2:] if changing_root else roots[-1:])]
-        timestamp, by = _by_newest(
+        repository = cls(store, files, roots, None, tag, None, frozenset((TIMESTAMP, SNAPSHOT)))
+        repository._follow(data, changing_root)
+        return repository
+
+    @classmethod
+    def distrusting(cls, store: Store) -> "Repository":
+        """The same for who takes the server's keys away from a thief: nothing the thief wrote
+        matters, so a timestamp or a snapshot that cannot be believed is as good as none.
+
+        Raises:
+            NotStored: there is no repository.
+            Tampered: a root is not signed by whom it should be.
+        """
+        try:
+            return cls.read(store, changing_root=True)
+        except Tampered:
+            files = tuple(_root_files(store))
+            _, tag = store.read_tagged(TIMESTAMP_KEY)
+            superseded = frozenset((TIMESTAMP, SNAPSHOT))
+            return cls(store, files, verified_roots(files), None, tag, None, superseded)
+
+    def _follow(self, data: bytes, changing_root: bool) -> None:
+        """Read the timestamp and the snapshot that it points at."""
+        newest = [root.signed for root in (self.roots[-2:] if changing_root else self.roots[-1:])]
+        self.timestamp, by = _by_newest(
             newest, TIMESTAMP, lambda root: verified(data, Timestamp, TIMESTAMP, root, TIMESTAMP)
         )
-        number = timestamp.signed.snapshot_meta.version
-        snapshot, its = _by_newest(
-            newest, SNAPSHOT, lambda root: _listed(store, root, SNAPSHOT, number, Snapshot)
+        number = self.timestamp.signed.snapshot_meta.version
+        self.snapshot, its = _by_newest(
+            newest, SNAPSHOT, lambda root: _listed(self.store, root, SNAPSHOT, number, Snapshot)
         )
         signers = ((TIMESTAMP, by), (SNAPSHOT, its))
-        superseded = frozenset(role for role, root in signers if root is not newest[-1])
-        return cls(store, files, roots, timestamp, tag, snapshot, superseded)
+        self.superseded = frozenset(role for role, root in signers if root is not newest[-1])
 
     @property
     def root(self) -> Root:
@@ -102,18 +126,31 @@ class Repository:
         """The version of a role that the snapshot lists, 0 for none."""
         if role == ROOT:
             return self.root.version
+        if self.listing is not None:
+            return self.listing.get(role, 0)
         listed = self.snapshot.signed.meta.get(f"{role}.json") if self.snapshot else None
         return listed.version if listed else 0
 
-    def next_version(self, role: str) -> int:
-        """The version that the next timestamp or snapshot has.
+    @property
+    def listed(self) -> Mapping[str, int]:
+        """The versions that the next snapshot goes on from, by role."""
+        if self.listing is not None or self.snapshot is None:
+            return self.listing or {}
+        meta = self.snapshot.signed.meta
+        return {name.removesuffix(".json"): each.version for name, each in meta.items()}
 
-        A thief of the server's keys may have pushed it to the end of all numbers. Once other keys
-        have taken over, nobody remembers that, and it goes on from where it was before.
+    def next_version(self, role: str) -> int:
+        """The version that a role of the server's has next.
+
+        A thief of the server's keys may have pushed timestamp and snapshot to the end of all
+        numbers. Once other keys have taken over, nobody remembers that, and they go on from where
+        they were before.
         """
+        if role not in (TIMESTAMP, SNAPSHOT):
+            return self.version(role) + 1
         current = self.timestamp if role == TIMESTAMP else self.snapshot
         version = current.signed.version if current else 0
-        if role in self.superseded and version > MOST_VERSIONS:
+        if role in self.superseded and not 0 < version <= MOST_VERSIONS:
             version = 0 if role == TIMESTAMP else self._newest_stored(role)
         return version + 1
 
@@ -221,12 +258,9 @@ def next_targets(
     return after
 
 
-def next_snapshot(
-    before: Snapshot | None, version: int, expires: datetime, roles: Mapping[str, int]
-) -> Snapshot:
-    """A snapshot that lists ``roles`` with their versions, and everything else as before."""
-    meta = dict(before.meta) if before else {}
-    meta.update({f"{role}.json": MetaFile(number) for role, number in roles.items()})
+def next_snapshot(version: int, expires: datetime, roles: Mapping[str, int]) -> Snapshot:
+    """A snapshot that lists ``roles`` with their versions."""
+    meta = {f"{role}.json": MetaFile(number) for role, number in roles.items()}
     return Snapshot(version=version, expires=expires, meta=meta)
 
 

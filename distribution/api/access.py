@@ -1,17 +1,29 @@
-"""What a route may rely on: the server, a bounded body, a member of staff, the newest trust."""
+"""What a route may rely on: the server, a bounded body, who asks and may, the newest trust.
+
+Every route declares for whom it is: ``allowed(permission)``, ``PersonDep`` (whoever is logged in),
+``FOR_SITES`` (what a site signs) or ``FOR_ALL``. ``application`` does not start with one that
+declares nothing. To a customer, what they may not do does not exist.
+"""
 
 import contextlib
 import threading
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import BackgroundTasks, Depends, HTTPException, Request
+from fastapi.dependencies.models import Dependant
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from distribution import staff
+from distribution.api import cookies
 from distribution.catalogue import TrustState, trust_state
-from distribution.errors import TooLarge, Unauthorised
+from distribution.errors import TooLarge
+from distribution.explanation import known_site
+from distribution.people import sessions, tokens
+from distribution.people.limits import Limits
+from distribution.people.roles import Permission, Person
+from distribution.rollouts import Word
 from distribution.server import Server
 from manifests.errors import UpdateError
 
@@ -23,6 +35,15 @@ def _server(request: Request) -> Server:
 
 
 ServerDep = Annotated[Server, Depends(_server)]
+
+
+def _limits(request: Request) -> Limits:
+    limits = request.app.state.limits
+    assert isinstance(limits, Limits)  # noqa: S101 - application() put it there
+    return limits
+
+
+LimitsDep = Annotated[Limits, Depends(_limits)]
 
 
 def _now(server: ServerDep) -> datetime:
@@ -38,19 +59,103 @@ def _online_since(server: ServerDep, now: NowDep) -> datetime:
 
 OnlineSinceDep = Annotated[datetime, Depends(_online_since)]
 
-_bearer = HTTPBearer(auto_error=False, description="A staff token, as `hsp init` leaves it.")
+# --- who asks
+
+_bearer = HTTPBearer(auto_error=False, description="A token, as `hsp staff token` makes it.")
 
 
 def _person(
+    request: Request,
     server: ServerDep,
+    limits: LimitsDep,
+    now: NowDep,
+    tasks: BackgroundTasks,
     given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> Person:
+    """Whoever has shown who they are, by a token or by a browser's cookie."""
+    cookie = cookies.session_of(request, server.settings)
+    if given is not None:
+        person = tokens.person_of(server.database, given.credentials, now, tasks.add_task)
+    elif cookie and "authorization" not in request.headers:
+        person = sessions.person_of(server.database, cookie, now, tasks.add_task)
+        cookies.check_ours(request, server.settings, cookie)
+    else:
+        raise tokens.unauthorised()
+    limits.person.take(person.name)
+    return person
+
+
+PersonDep = Annotated[Person, Depends(_person)]
+
+
+class Allowed:
+    """A dependency: whoever asks, if they may do this."""
+
+    def __init__(self, permission: Permission) -> None:
+        self.permission = permission
+
+    def __call__(self, person: PersonDep) -> Person:
+        """The person.
+
+        Raises:
+            NotAllowed: one of us who may not.
+            HTTPException: 404 to a customer, as for a path that there is not.
+        """
+        if person.client and not person.may(self.permission):
+            raise HTTPException(404)
+        person.require(self.permission)
+        return person
+
+
+@cache
+def allowed(permission: Permission) -> Any:
+    """Declare that a route is for those who may do this; gives the ``Person``."""
+    return Depends(Allowed(permission))
+
+
+def _for_sites() -> None:
+    """What a site sends is signed by it; the domain checks."""
+
+
+def _for_all() -> None:
+    """Open to everybody, on purpose."""
+
+
+FOR_SITES = Depends(_for_sites)
+FOR_ALL = Depends(_for_all)
+
+SOMEBODY, SITES, ALL = "somebody", "sites", "all"
+
+
+def declared(dependant: Dependant) -> str:
+    """For whom a route is: a permission's name, ``somebody``, ``sites`` or ``all``; empty if it
+    does not say so, or says more than one thing."""
+    calls = list(_calls(dependant))
+    permissions = {call.permission for call in calls if isinstance(call, Allowed)}
+    found = [str(permission) for permission in permissions]
+    if _person in calls and not found:
+        found.append(SOMEBODY)
+    found += [SITES] * (_for_sites in calls) + [ALL] * (_for_all in calls)
+    return found[0] if len(found) == 1 else ""
+
+
+def _calls(dependant: Dependant) -> list[Any]:
+    below = [call for each in dependant.dependencies for call in _calls(each)]
+    return [dependant.call, *below]
+
+
+def _own_site(
+    site_id: str, person: Annotated[Person, allowed(Permission.SITE_READ)], server: ServerDep
 ) -> str:
-    if given is None:
-        raise Unauthorised("not authorised", hint="send 'Authorization: Bearer <staff token>'")
-    return staff.person_of(server.database, given.credentials)
+    """The site of the path, if it exists for whoever asks."""
+    with server.database.reading() as session:
+        return known_site(session, site_id, person.client).id
 
 
-PersonDep = Annotated[str, Depends(_person)]
+OwnSiteDep = Annotated[str, Depends(_own_site)]
+
+
+# --- what they send
 
 
 def body_of(limit: int) -> Callable[[Request], Awaitable[bytes]]:
@@ -61,8 +166,8 @@ def body_of(limit: int) -> Callable[[Request], Awaitable[bytes]]:
     """
 
     async def read(request: Request) -> bytes:
-        declared = request.headers.get("content-length", "")
-        if declared.isdigit() and int(declared[:20]) > limit:
+        declared_length = request.headers.get("content-length", "")
+        if declared_length.isdigit() and int(declared_length[:20]) > limit:
             raise _too_large(limit)
         body = bytearray()
         async for chunk in request.stream():
@@ -76,6 +181,21 @@ def body_of(limit: int) -> Callable[[Request], Awaitable[bytes]]:
 
 def _too_large(limit: int) -> TooLarge:
     return TooLarge(f"the body has more than {limit} bytes")
+
+
+def word(person: Person, permission: Permission, reason: str) -> Word:
+    """What a person says, with the role in which they may."""
+    return Word(person.name, reason, person.role_for(permission))
+
+
+def lifter(person: Person, reason: str) -> tuple[Word, bool]:
+    """The word of somebody who takes a hold away, and whether also one that others put on."""
+    may_lift = person.may(Permission.HOLD_LIFT)
+    permission = Permission.HOLD_LIFT if may_lift else Permission.HOLD_TAKE_OFF
+    return word(person, permission, reason), may_lift
+
+
+# --- the newest trust
 
 
 class NewestTrust:

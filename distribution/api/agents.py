@@ -2,11 +2,18 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 
 from distribution import check_ins, enrolment, reports
 from distribution.api import examples
-from distribution.api.access import NewestDep, NowDep, ServerDep, body_of
+from distribution.api.access import (
+    FOR_SITES,
+    LimitsDep,
+    NewestDep,
+    NowDep,
+    ServerDep,
+    body_of,
+)
 from distribution.api.answers import errors
 from manifests.check_in import (
     CHECK_IN_TYPE,
@@ -49,7 +56,12 @@ def _envelope_of(body_type: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-_ERRORS = errors(400, 401, 413, 422, 503)
+def _not_too_many(request: Request, limits: LimitsDep) -> None:
+    """Before the body is read: nobody has shown yet who they are."""
+    limits.take_enrolment(request.client.host if request.client else "")
+
+
+_ERRORS = errors(400, 401, 413, 422, 429, 503)
 
 
 @router.post(
@@ -57,6 +69,7 @@ _ERRORS = errors(400, 401, 413, 422, 503)
     summary="Join, with an invitation's token",
     openapi_extra=_envelope_of(ENROLMENT_TYPE),
     responses={**examples.answer(examples.ENROLMENT_ANSWER, "Known from now on."), **_ERRORS},
+    dependencies=[FOR_SITES, Depends(_not_too_many)],
 )
 def enrol(
     body: Annotated[bytes, Depends(body_of(MAX_ENROLMENT_BYTES))], server: ServerDep, now: NowDep
@@ -70,15 +83,18 @@ def enrol(
     summary="Say what runs here, and hear of news",
     openapi_extra=_envelope_of(CHECK_IN_TYPE),
     responses={**examples.answer(examples.CHECK_IN_ANSWER, "Noted."), **_ERRORS},
+    dependencies=[FOR_SITES],
 )
 def check_in(
     body: Annotated[bytes, Depends(body_of(check_ins.MAX_CHECK_IN_BYTES))],
     server: ServerDep,
     newest: NewestDep,
+    limits: LimitsDep,
     now: NowDep,
 ) -> CheckInAnswer:
     """An envelope with a `CheckIn`. The answer can slow an agent or hold it, and starts nothing."""
-    return check_ins.accept(server.database, body, server.settings, newest, now)
+    args = server.database, body, server.settings, newest, now
+    return check_ins.accept(*args, admit=limits.check_in.take)
 
 
 @router.post(
@@ -87,11 +103,15 @@ def check_in(
     openapi_extra=_envelope_of(REPORT_TYPE),
     responses={
         **examples.answer(examples.RECEIPT, "Stored: it survives a power cut."),
-        **errors(400, 401, 409, 413, 422, 503),
+        **errors(400, 401, 409, 413, 422, 429, 503),
     },
+    dependencies=[FOR_SITES],
 )
 def report(
-    body: Annotated[bytes, Depends(body_of(MAX_REPORT_BYTES))], server: ServerDep, now: NowDep
+    body: Annotated[bytes, Depends(body_of(MAX_REPORT_BYTES))],
+    server: ServerDep,
+    limits: LimitsDep,
+    now: NowDep,
 ) -> ReportReceipt:
     """An envelope with an `InstallReport`. Sending the same one again changes nothing."""
-    return reports.accept(server.database, body, now)
+    return reports.accept(server.database, body, now, admit=limits.report.take)

@@ -1,6 +1,7 @@
 """Errors as answers: one shape, one table, and never a traceback."""
 
 import logging
+import math
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -9,7 +10,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from distribution.errors import DistributionError, Unavailable
+from distribution.api.headers import HEADERS
+from distribution.errors import DistributionError, TooMany, Unavailable
 from manifests.errors import ManifestError, UpdateError
 
 log = logging.getLogger(__name__)
@@ -55,6 +57,7 @@ _MEANING = {
     413: "The body is over the limit and was not read.",
     416: "The file is not that long.",
     422: "Understood, and wrong.",
+    429: "Too often; try again after Retry-After seconds.",
     503: "Not possible at the moment; try again after Retry-After seconds.",
 }
 
@@ -63,7 +66,7 @@ def _example(status: int) -> dict[str, Any]:
     return {"error": {"code": f"http_{status}", "message": _MEANING[status], "hint": ""}}
 
 
-def _answer(
+def answer_of(
     status: int, code: str, message: str, hint: str = "", headers: dict[str, str] | None = None
 ) -> JSONResponse:
     body = ErrorAnswer(error=ErrorDetail(code=code, message=message, hint=hint))
@@ -76,20 +79,22 @@ def _distribution(_: Request, error: Exception) -> JSONResponse:
     headers = {}
     if isinstance(error, Unavailable):
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if isinstance(error, TooMany):
+        headers["Retry-After"] = str(math.ceil(error.retry_after))
     if error.http_status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return _answer(error.http_status, error.code, error.message, error.hint, headers)
+    return answer_of(error.http_status, error.code, error.message, error.hint, headers)
 
 
 def _manifest(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ManifestError)  # noqa: S101 - registered for it alone
-    return _answer(_UNPROCESSABLE, "invalid", error.message, error.hint)
+    return answer_of(_UNPROCESSABLE, "invalid", error.message, error.hint)
 
 
 def _update(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, UpdateError)  # noqa: S101 - registered for it alone
     log.error("an answer failed: %s", error)
-    return _answer(500, "failed", error.message, error.hint)
+    return answer_of(500, "failed", error.message, error.hint)
 
 
 def _validation(_: Request, error: Exception) -> JSONResponse:
@@ -98,17 +103,19 @@ def _validation(_: Request, error: Exception) -> JSONResponse:
         f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
         for problem in error.errors()[:5]
     )
-    return _answer(_UNPROCESSABLE, "invalid", "; ".join(words))
+    return answer_of(_UNPROCESSABLE, "invalid", "; ".join(words))
 
 
 def _http(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
     headers = dict(error.headers or {})
-    return _answer(error.status_code, f"http_{error.status_code}", str(error.detail), "", headers)
+    return answer_of(error.status_code, f"http_{error.status_code}", str(error.detail), "", headers)
 
 
 def _unexpected(_: Request, error: Exception) -> JSONResponse:
-    return _answer(500, "failed", "the server has a fault of its own; it has been logged")
+    """Sent from outside of the shield, so with its headers."""
+    said = "the server has a fault of its own; it has been logged"
+    return answer_of(500, "failed", said, headers=dict(HEADERS))
 
 
 def install(app: FastAPI) -> None:

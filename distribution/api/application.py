@@ -1,4 +1,4 @@
-"""One application: the routes, the errors' shape, and the scheduler beside them."""
+"""One application: the routes, the errors' shape, the shield, and the scheduler beside them."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,14 +7,17 @@ from importlib.metadata import version
 
 import anyio
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from distribution.api import (
     agents,
     answers,
+    audit,
     calendars,
     components,
     control,
     desk,
+    docs_page,
     examples,
     fleet,
     freezes,
@@ -23,13 +26,20 @@ from distribution.api import (
     repository,
     reviews,
     rollouts,
+    session,
 )
-from distribution.api.access import NewestTrust, ServerDep
+from distribution.api.access import FOR_ALL, NewestTrust, ServerDep, declared
+from distribution.api.docs_page import FOR_WHOM
+from distribution.api.request_ids import RequestIds
+from distribution.api.shield import Shield
 from distribution.database import check_answers
 from distribution.loop import Scheduler
+from distribution.people.limits import Limits
+from distribution.people.oidc_settings import provider_of
 from distribution.server import Server
 
 ROUTERS = (
+    session.router,
     agents.router,
     fleet.router,
     releases.router,
@@ -38,6 +48,7 @@ ROUTERS = (
     desk.router,
     control.router,
     reviews.router,
+    audit.router,
     freezes.router,
     live.router,
     repository.router,
@@ -70,8 +81,14 @@ def application(server: Server, *, schedule: bool = False) -> FastAPI:
         version=version("hsp-distribution"),
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
     )
+    app.add_middleware(Shield, settings=server.settings)
+    app.add_middleware(RequestIds)
     app.state.server = server
+    app.state.limits = Limits.of(server.settings)
+    app.state.provider = provider_of(server.settings)
     app.state.trust = NewestTrust(server)
     answers.install(app)
     for router in ROUTERS:
@@ -82,8 +99,27 @@ def application(server: Server, *, schedule: bool = False) -> FastAPI:
         tags=["operations"],
         summary="Whether the server and its database answer",
         responses={**examples.answer(examples.HEALTH, "They do."), **answers.errors(503)},
+        dependencies=[FOR_ALL],
     )
+    app.add_api_route(
+        "/docs", lambda: docs_page.page(app), include_in_schema=False, dependencies=[FOR_ALL]
+    )
+    for route in [*app.routes, *(route for router in ROUTERS for route in router.routes)]:
+        if isinstance(route, APIRoute):
+            _declare(route)
     return app
+
+
+def _declare(route: APIRoute) -> None:
+    """Write down for whom a route is, where the documentation shows it.
+
+    Raises:
+        RuntimeError: a fault of ours: it does not say.
+    """
+    whom = declared(route.dependant)
+    if not whom:
+        raise RuntimeError(f"{route.path} does not declare who may use it: see api.access")
+    route.openapi_extra = {**(route.openapi_extra or {}), FOR_WHOM: whom}
 
 
 def _health(server: ServerDep) -> Health:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from distribution import calendar_access, calendar_export
 from distribution.api import examples
-from distribution.api.access import NowDep, ServerDep
+from distribution.api.access import FOR_ALL, NowDep, ServerDep
 from distribution.api.answers import errors
 
 router = APIRouter(tags=["calendars"])
@@ -25,6 +25,7 @@ MEDIA_TYPE = "text/calendar"
         },
         **errors(401, 503),
     },
+    dependencies=[FOR_ALL],
 )
 def calendar(
     client_id: str,

@@ -6,9 +6,10 @@ from fastapi import APIRouter, Query
 
 from distribution import component_index, components
 from distribution.api import examples
-from distribution.api.access import NowDep, PersonDep, ServerDep
+from distribution.api.access import NowDep, OwnSiteDep, ServerDep, allowed
 from distribution.api.answers import errors
 from distribution.components import Affected, ProductBill
+from distribution.people.roles import Permission, Person
 from manifests.component_range import ComponentRange
 
 router = APIRouter(tags=["components"])
@@ -50,9 +51,7 @@ Wanted = Annotated[
     summary="What a site is made of",
     responses={**examples.answer([PRODUCT_BILL], "By product."), **errors(401, 404, 503)},
 )
-def site_components(
-    site_id: str, server: ServerDep, _: PersonDep, now: NowDep
-) -> list[ProductBill]:
+def site_components(site_id: OwnSiteDep, server: ServerDep, now: NowDep) -> list[ProductBill]:
     """From the SBOMs of what it said it runs; `unknown` says why there are none."""
     component_index.bring_up_to_date(server.database, server.store, now)
     with server.database.reading() as session:
@@ -64,7 +63,12 @@ def site_components(
     summary="Which sites run a component",
     responses={**examples.answer(AFFECTED, "By site."), **errors(401, 404, 422, 503)},
 )
-def affected(component: Wanted, server: ServerDep, _: PersonDep, now: NowDep) -> Affected:
+def affected(
+    component: Wanted,
+    server: ServerDep,
+    _: Annotated[Person, allowed(Permission.FLEET_READ)],
+    now: NowDep,
+) -> Affected:
     """And of which versions nobody can tell, because their releases carry no SBOM."""
     wanted = ComponentRange.parse(component)
     component_index.bring_up_to_date(server.database, server.store, now)

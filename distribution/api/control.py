@@ -7,10 +7,19 @@ from pydantic import BaseModel, Field
 
 from distribution import approvals, brakes, plans, rollouts
 from distribution.api import examples
-from distribution.api.access import NowDep, OnlineSinceDep, PersonDep, ServerDep, body_of
+from distribution.api.access import (
+    NowDep,
+    OnlineSinceDep,
+    ServerDep,
+    allowed,
+    body_of,
+    lifter,
+    word,
+)
 from distribution.api.answers import errors
-from distribution.api.rollouts import MAX_BODY_BYTES, Reason, WordDep, reason_body, show_rollout
+from distribution.api.rollouts import MAX_BODY_BYTES, Number, Reason, reason_body, says, shown
 from distribution.brakes import BrakeRecord, Scope
+from distribution.people.roles import Permission, Person
 from distribution.progress import RolloutProgress
 from distribution.rollouts import Word
 from distribution.server import Server
@@ -42,10 +51,15 @@ class Approval(BaseModel):
     summary="List brakes",
     responses={**examples.answer([examples.BRAKE], "Oldest first."), **errors(401, 503)},
 )
-def list_brakes(server: ServerDep, _: PersonDep, *, also_off: bool = False) -> list[BrakeRecord]:
+def list_brakes(
+    server: ServerDep,
+    person: Annotated[Person, allowed(Permission.HOLD_READ)],
+    *,
+    also_off: bool = False,
+) -> list[BrakeRecord]:
     """Those that are on; with `also_off`, all that ever were."""
     with server.database.reading() as session:
-        return brakes.listed(session, also_off=also_off)
+        return brakes.listed(session, also_off=also_off, client=person.client)
 
 
 @router.post(
@@ -53,15 +67,24 @@ def list_brakes(server: ServerDep, _: PersonDep, *, also_off: bool = False) -> l
     summary="Put a brake on",
     responses={
         **examples.answer(examples.BRAKE, "On."),
-        **errors(401, 404, 413, 422, 503),
+        **errors(401, 403, 404, 413, 422, 503),
     },
     openapi_extra=reason_body(NewBrake, examples.NEW_BRAKE),
 )
-def put_on(person: PersonDep, body: BodyDep, server: ServerDep, now: NowDep) -> BrakeRecord:
-    """Anyone in support may. Sites hold still from their next poll on."""
+def put_on(
+    person: Annotated[Person, allowed(Permission.HOLD_PUT_ON)],
+    body: BodyDep,
+    server: ServerDep,
+    now: NowDep,
+) -> BrakeRecord:
+    """Anyone in support may, and a customer on what is theirs.
+
+    Sites hold still from their next poll on.
+    """
     given = validated(NewBrake, parse_json(body, "the body"), strict=True)
-    word = Word(person, given.reason)
-    record = brakes.put_on(server.database, given.scope, given.target, word, now)
+    said = word(person, Permission.HOLD_PUT_ON, given.reason)
+    args = server.database, given.scope, given.target, said, now
+    record = brakes.put_on(*args, client=person.client)
     _publish(server, now)
     return record
 
@@ -75,10 +98,18 @@ def put_on(person: PersonDep, body: BodyDep, server: ServerDep, now: NowDep) -> 
     },
     openapi_extra=reason_body(Reason, examples.REASON),
 )
-def take_off(number: int, word: WordDep, server: ServerDep, now: NowDep) -> BrakeRecord:
-    """Only who put it on may, or an approver."""
-    approvers = server.settings.approvers.split()
-    record = brakes.take_off(server.database, number, word, approvers, now)
+def take_off(
+    number: Number,
+    person: Annotated[Person, allowed(Permission.HOLD_TAKE_OFF)],
+    body: BodyDep,
+    server: ServerDep,
+    now: NowDep,
+) -> BrakeRecord:
+    """Only who put it on may, or an approver whose own rollout would not go on then."""
+    given = validated(Reason, parse_json(body, "the body"), strict=True)
+    said, may_lift = lifter(person, given.reason)
+    args = server.database, number, said, now
+    record = brakes.take_off(*args, may_lift=may_lift, client=person.client)
     _publish(server, now)
     return record
 
@@ -92,14 +123,14 @@ def _publish(server: Server, now: NowDep) -> None:
     summary="Stop what sites run already",
     responses={
         **examples.answer(examples.ROLLOUT, "Stopped, and published."),
-        **errors(401, 404, 409, 413, 422, 503),
+        **errors(401, 403, 404, 409, 413, 422, 503),
     },
     openapi_extra=reason_body(Reason, examples.REASON),
 )
 def recall(
     product: str,
     version: str,
-    word: WordDep,
+    word: Annotated[Word, says(Permission.ROLLOUT_STOP)],
     server: ServerDep,
     online_since: OnlineSinceDep,
     now: NowDep,
@@ -107,7 +138,7 @@ def recall(
     """It opens L3's problem with the incidents attached. Roll something newer out next."""
     rollouts.recall(server.database, product, version, word, now)
     plans.publish_decision(server.database, server.store, server.online, product, now)
-    return show_rollout(product, version, server, word.by, online_since, now)
+    return shown(server, product, version, online_since, now)
 
 
 @router.post(
@@ -115,14 +146,14 @@ def recall(
     summary="Record a client's yes",
     responses={
         **examples.answer(examples.ROLLOUT, "Recorded."),
-        **errors(401, 404, 409, 413, 422, 503),
+        **errors(401, 403, 404, 409, 413, 422, 503),
     },
     openapi_extra=reason_body(Approval, examples.APPROVAL),
 )
 def approve(
     product: str,
     version: str,
-    person: PersonDep,
+    person: Annotated[Person, allowed(Permission.ROLLOUT_YES)],
     body: BodyDep,
     server: ServerDep,
     online_since: OnlineSinceDep,
@@ -130,6 +161,6 @@ def approve(
 ) -> RolloutProgress:
     """For the client's sites whose policy is to ask it; they hear so at their next check-in."""
     given = validated(Approval, parse_json(body, "the body"), strict=True)
-    word = Word(person, given.reason)
-    approvals.approve(server.database, product, version, given.client, word, now)
-    return show_rollout(product, version, server, person, online_since, now)
+    said = word(person, Permission.ROLLOUT_YES, given.reason)
+    approvals.approve(server.database, product, version, given.client, said, now)
+    return shown(server, product, version, online_since, now)

@@ -1,13 +1,15 @@
 """Tickets for staff."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from fastapi import APIRouter
 
 from distribution import tickets
 from distribution.api import examples
-from distribution.api.access import PersonDep, ServerDep
+from distribution.api.access import ServerDep, allowed
 from distribution.api.answers import errors
+from distribution.people.roles import Permission, Person
 from distribution.tickets import Ticket, Which
 from manifests.failures import Tier
 
@@ -29,7 +31,10 @@ class TicketList:
     responses={**examples.answer(examples.TICKETS, "Due first."), **errors(401, 422, 503)},
 )
 def list_tickets(
-    server: ServerDep, _: PersonDep, tier: Tier | None = None, state: Which = Which.OPEN
+    server: ServerDep,
+    _: Annotated[Person, allowed(Permission.TICKET_READ)],
+    tier: Tier | None = None,
+    state: Which = Which.OPEN,
 ) -> TicketList:
     """Problems with the sites that have them; those due first in front."""
     with server.database.reading() as session:

@@ -5,17 +5,21 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from distribution import catalogue, explanation, openings, site_records
+from distribution import catalogue, explanation, openings, site_identity, site_records
 from distribution.api import examples
-from distribution.api.access import NowDep, OnlineSinceDep, PersonDep, ServerDep
+from distribution.api.access import NowDep, OnlineSinceDep, OwnSiteDep, ServerDep, allowed
 from distribution.api.answers import errors
+from distribution.api.rollouts import Reason, reason_body, says
 from distribution.catalogue import TrustState
 from distribution.explanation import Explanation
 from distribution.openings import WindowRecord
+from distribution.people.roles import Permission, Person
+from distribution.rollouts import Word
 from distribution.site_records import Overview, SiteDetails, SiteRecord
 
 router = APIRouter(tags=["fleet"])
 
+ReaderDep = Annotated[Person, allowed(Permission.FLEET_READ)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
@@ -33,7 +37,7 @@ class SitePage:
     responses={**examples.answer(examples.OVERVIEW, "The figures."), **errors(401, 503)},
 )
 def overview(
-    server: ServerDep, _: PersonDep, online_since: OnlineSinceDep, now: NowDep
+    server: ServerDep, _: ReaderDep, online_since: OnlineSinceDep, now: NowDep
 ) -> Overview:
     """Sites, receipts, tickets by tier, and failures without a ticket, which should be 0."""
     with server.database.reading() as session:
@@ -45,7 +49,7 @@ def overview(
     summary="The newest trust metadata and when it expires",
     responses={**examples.answer(examples.TRUST, "The newest."), **errors(401, 503)},
 )
-def trust(server: ServerDep, _: PersonDep) -> TrustState:
+def trust(server: ServerDep, _: Annotated[Person, allowed(Permission.TRUST_READ)]) -> TrustState:
     """The root's hash is what an administrator compares an invitation with."""
     return catalogue.trust_state(server.store)
 
@@ -57,13 +61,16 @@ def trust(server: ServerDep, _: PersonDep) -> TrustState:
 )
 def list_sites(
     server: ServerDep,
-    _: PersonDep,
+    person: Annotated[Person, allowed(Permission.SITE_READ)],
     online_since: OnlineSinceDep,
     client: str | None = None,
     after: str = "",
     limit: Limit = 200,
 ) -> SitePage:
     """In the order of their names, as of their latest check-ins."""
+    if person.client and client not in (None, person.client):
+        return SitePage([], None)
+    client = person.client or client
     with server.database.reading() as session:
         found = site_records.page(
             session, online_since, client=client, after=after, limit=limit + 1
@@ -77,10 +84,30 @@ def list_sites(
     summary="One site",
     responses={**examples.answer(examples.SITE_DETAILS, "The site."), **errors(401, 404, 503)},
 )
-def show_site(
-    site_id: str, server: ServerDep, _: PersonDep, online_since: OnlineSinceDep
-) -> SiteDetails:
+def show_site(site_id: OwnSiteDep, server: ServerDep, online_since: OnlineSinceDep) -> SiteDetails:
     """With its latest check-in and its newest attempts."""
+    with server.database.reading() as session:
+        return site_records.details(session, site_id, online_since)
+
+
+@router.post(
+    "/v1/sites/{site_id}/revoke",
+    summary="Believe a site's key no more",
+    responses={
+        **examples.answer(examples.SITE_DETAILS, "Revoked."),
+        **errors(401, 403, 404, 409, 413, 422, 503),
+    },
+    openapi_extra=reason_body(Reason, examples.REASON),
+)
+def revoke_site(
+    site_id: str,
+    word: Annotated[Word, says(Permission.SITE_REVOKE)],
+    server: ServerDep,
+    online_since: OnlineSinceDep,
+    now: NowDep,
+) -> SiteDetails:
+    """From its next message on. What it runs goes on running; a new invitation lets it in again."""
+    site_identity.revoke(server.database, site_id, word, now)
     with server.database.reading() as session:
         return site_records.details(session, site_id, online_since)
 
@@ -90,9 +117,7 @@ def show_site(
     summary="What came of a site's maintenance windows",
     responses={**examples.answer([examples.WINDOW], "Newest first."), **errors(401, 404, 503)},
 )
-def site_windows(
-    site_id: str, server: ServerDep, _: PersonDep, limit: Limit = 100
-) -> list[WindowRecord]:
+def site_windows(site_id: OwnSiteDep, server: ServerDep, limit: Limit = 100) -> list[WindowRecord]:
     """Used, unused, missed or overrun; the outcome is empty for one that is to come."""
     with server.database.reading() as session:
         return openings.of_site(session, site_id, limit)
@@ -104,7 +129,7 @@ def site_windows(
     responses={**examples.answer(examples.EXPLANATION, "Gate by gate."), **errors(401, 404, 503)},
 )
 def explain_site(
-    site_id: str, server: ServerDep, _: PersonDep, now: NowDep, product: str | None = None
+    site_id: OwnSiteDep, server: ServerDep, now: NowDep, product: str | None = None
 ) -> list[Explanation]:
     """Every gate with its answer, until when, and who can lift it; newest release first."""
     releases = catalogue.releases(server.store, product)

@@ -4,13 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from distribution import freeze_records, freezes, plans
+from distribution import freezes, plans
 from distribution.api import examples
-from distribution.api.access import NowDep, PersonDep, ServerDep, body_of
+from distribution.api.access import NowDep, ServerDep, allowed, body_of, lifter, word
 from distribution.api.answers import errors
-from distribution.api.rollouts import MAX_BODY_BYTES, Reason, WordDep, reason_body
+from distribution.api.rollouts import MAX_BODY_BYTES, Number, Reason, reason_body
 from distribution.freeze_records import Announced, Scope
-from distribution.rollouts import Word
+from distribution.people.roles import Permission, Person
 from manifests.documents import parse_json, validated
 from manifests.freeze import Freeze
 
@@ -57,10 +57,12 @@ class NewFreeze(Reason):
     summary="List freezes",
     responses={**examples.answer([FREEZE], "Oldest first."), **errors(401, 503)},
 )
-def list_freezes(server: ServerDep, _: PersonDep, now: NowDep) -> list[Announced]:
+def list_freezes(
+    server: ServerDep, person: Annotated[Person, allowed(Permission.HOLD_READ)], now: NowDep
+) -> list[Announced]:
     """Those that are in force or ahead; who lifted which is in `hsp calendar changes`."""
     with server.database.reading() as session:
-        return freeze_records.announced(session, now)
+        return freezes.visible(session, now, person.client)
 
 
 @router.post(
@@ -68,26 +70,25 @@ def list_freezes(server: ServerDep, _: PersonDep, now: NowDep) -> list[Announced
     summary="Announce a freeze",
     responses={
         **examples.answer(FREEZE, "Announced."),
-        **errors(401, 404, 413, 422, 503),
+        **errors(401, 403, 404, 413, 422, 503),
     },
     openapi_extra=reason_body(NewFreeze, NEW_FREEZE),
 )
 def announce(
-    person: PersonDep,
+    person: Annotated[Person, allowed(Permission.HOLD_PUT_ON)],
     body: Annotated[bytes, Depends(body_of(MAX_BODY_BYTES))],
     server: ServerDep,
     now: NowDep,
 ) -> Announced:
     """Anyone in support may. The same one announced twice is there once."""
     given = validated(NewFreeze, parse_json(body, "the body"), strict=True)
-    word = Word(person, given.reason)
-    _, products = freezes.announce(
-        server.database, given.scope, given.subject, [given.freeze], word, now
-    )
+    said = word(person, Permission.HOLD_PUT_ON, given.reason)
+    args = server.database, given.scope, given.subject, [given.freeze], said, now
+    _, products = freezes.announce(*args, client=person.client)
     for product in products:
         plans.publish_decision(server.database, server.store, server.online, product, now)
     with server.database.reading() as session:
-        found = freeze_records.announced(session, now)
+        found = freezes.visible(session, now, person.client)
     return next(
         one
         for one in found
@@ -104,10 +105,18 @@ def announce(
     },
     openapi_extra=reason_body(Reason, examples.REASON),
 )
-def lift(number: int, word: WordDep, server: ServerDep, now: NowDep) -> list[Announced]:
+def lift(
+    number: Number,
+    person: Annotated[Person, allowed(Permission.HOLD_TAKE_OFF)],
+    body: Annotated[bytes, Depends(body_of(MAX_BODY_BYTES))],
+    server: ServerDep,
+    now: NowDep,
+) -> list[Announced]:
     """It opens nothing that another freeze, a window or a brake keeps shut."""
-    approvers = server.settings.approvers.split()
-    for product in freezes.lift(server.database, number, word, approvers, now):
+    given = validated(Reason, parse_json(body, "the body"), strict=True)
+    said, may_lift = lifter(person, given.reason)
+    args = server.database, number, said, now
+    for product in freezes.lift(*args, may_lift=may_lift, client=person.client):
         plans.publish_decision(server.database, server.store, server.online, product, now)
     with server.database.reading() as session:
-        return freeze_records.announced(session, now)
+        return freezes.visible(session, now, person.client)

@@ -12,10 +12,11 @@ from fastapi.responses import Response, StreamingResponse
 
 from distribution import events, metrics
 from distribution.api import examples
-from distribution.api.access import NowDep, PersonDep, ServerDep
+from distribution.api.access import NowDep, ServerDep, allowed
 from distribution.api.answers import errors
 from distribution.errors import Unavailable
 from distribution.events import Event
+from distribution.people.roles import Permission, Person
 from distribution.server import Server
 
 router = APIRouter(tags=["live"])
@@ -46,7 +47,7 @@ After = Annotated[int | None, Query(ge=0, description="As Last-Event-ID, for a f
 )
 def stream(
     server: ServerDep,
-    _: PersonDep,
+    _: Annotated[Person, allowed(Permission.EVENT_READ)],
     last_event_id: LastSeen = None,
     after: After = None,
     *,
@@ -113,6 +114,8 @@ def _plain(value: Any) -> str:
         **errors(401, 503),
     },
 )
-def figures(server: ServerDep, _: PersonDep, now: NowDep) -> Response:
+def figures(
+    server: ServerDep, _: Annotated[Person, allowed(Permission.METRICS_READ)], now: NowDep
+) -> Response:
     """Sites by state, rollouts by wave, age of metadata, queue lengths. With a staff token."""
     return Response(metrics.text(server, now), media_type=PROMETHEUS)

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
 
 from fastapi import APIRouter
 
 from distribution import catalogue
 from distribution.api import examples
-from distribution.api.access import PersonDep, ServerDep
+from distribution.api.access import ServerDep, allowed
 from distribution.api.answers import errors
+from distribution.people.roles import Permission, Person
 from manifests.release import Release, Severity
 from manifests.target_paths import Lane
 
@@ -61,7 +63,11 @@ def _view(release: Release) -> ReleaseView:
         **errors(401, 404, 503),
     },
 )
-def list_releases(server: ServerDep, _: PersonDep, product: str | None = None) -> list[ReleaseView]:
+def list_releases(
+    server: ServerDep,
+    _: Annotated[Person, allowed(Permission.RELEASE_READ)],
+    product: str | None = None,
+) -> list[ReleaseView]:
     """Of all products and lanes, or of one product; by product, newest first."""
     found = catalogue.releases(server.store, product)
     newest_first = sorted(found, key=lambda release: release.version, reverse=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, Response
 
-from distribution.api.access import ServerDep
+from distribution.api.access import FOR_ALL, ServerDep
 from distribution.api.answers import errors
 from distribution.errors import NotFound, OtherFile
 from distribution.server import Server
@@ -23,7 +23,7 @@ from distribution.store_errors import in_server_words
 from signing.errors import StoreError
 from signing.store import DirectoryStore, checked_key
 
-router = APIRouter(tags=["repository"])
+router = APIRouter(tags=["repository"], dependencies=[FOR_ALL])
 
 FOR_EVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"

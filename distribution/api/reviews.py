@@ -1,13 +1,17 @@
 """Reviews of break-glass releases for staff."""
 
+from typing import Annotated
+
 from fastapi import APIRouter
 
 from distribution import break_glass, reviews
 from distribution.api import examples
-from distribution.api.access import NowDep, PersonDep, ServerDep
+from distribution.api.access import NowDep, ServerDep, allowed
 from distribution.api.answers import errors
-from distribution.api.rollouts import Reason, WordDep, reason_body
+from distribution.api.rollouts import Number, Reason, reason_body, says
+from distribution.people.roles import Permission, Person
 from distribution.reviews import Review
+from distribution.rollouts import Word
 
 router = APIRouter(tags=["reviews"])
 
@@ -28,7 +32,12 @@ REVIEW: examples.Example = {
     summary="List reviews of break-glass releases",
     responses={**examples.answer([REVIEW], "Due first."), **errors(401, 503)},
 )
-def list_reviews(server: ServerDep, _: PersonDep, *, also_closed: bool = False) -> list[Review]:
+def list_reviews(
+    server: ServerDep,
+    _: Annotated[Person, allowed(Permission.REVIEW_READ)],
+    *,
+    also_closed: bool = False,
+) -> list[Review]:
     """The open ones; with `also_closed`, all that ever were."""
     with server.database.reading() as session:
         return reviews.listed(session, also_closed=also_closed)
@@ -43,7 +52,13 @@ def list_reviews(server: ServerDep, _: PersonDep, *, also_closed: bool = False) 
     },
     openapi_extra=reason_body(Reason, examples.REASON),
 )
-def close_review(number: int, word: WordDep, server: ServerDep, now: NowDep) -> Review:
+def close_review(
+    number: Number,
+    word: Annotated[Word, says(Permission.REVIEW_CLOSE)],
+    server: ServerDep,
+    now: NowDep,
+) -> Review:
     """Never by who signed the release; the reason is the verdict."""
     on_call = break_glass.people(server.store)
-    return reviews.close(server.database, number, word.by, word.reason, on_call, now)
+    args = server.database, number, word.by, word.reason, on_call, now
+    return reviews.close(*args, word.role)

@@ -4,14 +4,23 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, Field
 
 from distribution import plans, progress, rollouts
 from distribution.api import examples
-from distribution.api.access import NowDep, OnlineSinceDep, PersonDep, ServerDep, body_of
+from distribution.api.access import (
+    NowDep,
+    OnlineSinceDep,
+    ServerDep,
+    allowed,
+    body_of,
+    word,
+)
 from distribution.api.answers import errors
+from distribution.columns import BIGGEST
 from distribution.database import Database
+from distribution.people.roles import Permission, Person
 from distribution.progress import RolloutProgress
 from distribution.rollouts import Word
 from distribution.server import Server
@@ -23,6 +32,10 @@ router = APIRouter(tags=["rollouts"])
 
 MAX_BODY_BYTES = 16 * 1024
 
+ReaderDep = Annotated[Person, allowed(Permission.ROLLOUT_READ)]
+Number = Annotated[int, Path(ge=1, le=BIGGEST)]
+"""Of a row."""
+
 
 class Reason(BaseModel):
     """Why; the first line reads it out to customers, so it names none."""
@@ -30,13 +43,18 @@ class Reason(BaseModel):
     reason: Annotated[str, Field(min_length=1, max_length=MAX_REASON_BYTES)]
 
 
-def _word(person: PersonDep, body: Annotated[bytes, Depends(body_of(MAX_BODY_BYTES))]) -> Word:
-    """Who and why. The framework would read the body, however long, before it asks who sends it."""
-    given = validated(Reason, parse_json(body, "the body"), strict=True)
-    return Word(person, given.reason)
+def says(permission: Permission) -> Any:
+    """Who says so and why, of whoever may do it. The framework would read the body, however long,
+    before it asks who sends it."""
 
+    def said(
+        person: Annotated[Person, allowed(permission)],
+        body: Annotated[bytes, Depends(body_of(MAX_BODY_BYTES))],
+    ) -> Word:
+        given = validated(Reason, parse_json(body, "the body"), strict=True)
+        return word(person, permission, given.reason)
 
-WordDep = Annotated[Word, Depends(_word)]
+    return Depends(said)
 
 
 def reason_body(model: type[BaseModel], example: object) -> dict[str, Any]:
@@ -49,7 +67,7 @@ _BODY = reason_body(Reason, examples.REASON)
 _READS = {**errors(401, 404, 503)}
 _CHANGES = {
     **examples.answer(examples.ROLLOUT, "Done, and published."),
-    **errors(401, 404, 409, 413, 422, 503),
+    **errors(401, 403, 404, 409, 413, 422, 503),
 }
 
 
@@ -60,7 +78,7 @@ _CHANGES = {
 )
 def list_rollouts(
     server: ServerDep,
-    _: PersonDep,
+    _: ReaderDep,
     online_since: OnlineSinceDep,
     now: NowDep,
     product: str | None = None,
@@ -80,11 +98,18 @@ def show_rollout(
     product: str,
     version: str,
     server: ServerDep,
-    _: PersonDep,
+    _: ReaderDep,
     online_since: OnlineSinceDep,
     now: NowDep,
 ) -> RolloutProgress:
     """Wave by wave, with where the sites of each stand and what comes next."""
+    return shown(server, product, version, online_since, now)
+
+
+def shown(
+    server: Server, product: str, version: str, online_since: datetime, now: datetime
+) -> RolloutProgress:
+    """A rollout as it is now."""
     with server.database.reading() as session:
         row = rollouts.find(session, product, version)
         return progress.progress_of(session, row, online_since, now)
@@ -107,14 +132,14 @@ def _say(verb: Verb, server: Server, product: str, version: str, word: Word, now
 def pause(
     product: str,
     version: str,
-    word: WordDep,
+    word: Annotated[Word, says(Permission.ROLLOUT_PAUSE)],
     server: ServerDep,
     online_since: OnlineSinceDep,
     now: NowDep,
 ) -> RolloutProgress:
     """Every site holds it from its next poll on."""
     _say(rollouts.pause, server, product, version, word, now)
-    return show_rollout(product, version, server, word.by, online_since, now)
+    return shown(server, product, version, online_since, now)
 
 
 @router.post(
@@ -126,14 +151,17 @@ def pause(
 def resume(
     product: str,
     version: str,
-    word: WordDep,
+    word: Annotated[Word, says(Permission.ROLLOUT_RESUME)],
     server: ServerDep,
     online_since: OnlineSinceDep,
     now: NowDep,
 ) -> RolloutProgress:
-    """Failures until now have been looked at, and do not count from here on."""
+    """Failures until now have been looked at, and do not count from here on.
+
+    By an approver who has neither started the rollout nor published the release.
+    """
     _say(rollouts.resume, server, product, version, word, now)
-    return show_rollout(product, version, server, word.by, online_since, now)
+    return shown(server, product, version, online_since, now)
 
 
 @router.post(
@@ -145,11 +173,11 @@ def resume(
 def stop(
     product: str,
     version: str,
-    word: WordDep,
+    word: Annotated[Word, says(Permission.ROLLOUT_STOP)],
     server: ServerDep,
     online_since: OnlineSinceDep,
     now: NowDep,
 ) -> RolloutProgress:
     """For good: a site that has seen it stopped never installs this version any more."""
     _say(rollouts.stop, server, product, version, word, now)
-    return show_rollout(product, version, server, word.by, online_since, now)
+    return shown(server, product, version, online_since, now)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from distribution.cli import drills, media, operations, products, repository, status, trust
+from distribution.cli import audit, drills, media, operations, products, repository, status, trust
 from distribution.settings import DEFAULT_HOME, Settings
 from manifests.terminal import Program
 
@@ -38,3 +38,4 @@ media.register(main)
 trust.register(main)
 drills.register(main)
 status.register(main)
+audit.register(main)

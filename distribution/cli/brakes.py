@@ -4,9 +4,9 @@ import click
 
 from distribution import brakes, plans
 from distribution.brakes import BrakeRecord, Scope
-from distribution.cli import show
+from distribution.cli import acting, show
 from distribution.database import Database
-from distribution.rollouts import Word
+from distribution.people.roles import Permission
 from distribution.server import Server, utc_now
 from distribution.settings import Settings
 
@@ -33,7 +33,8 @@ def on(settings: Settings, /, everything: bool, reason: str, by: str, **named: s
     """Put a brake on; anyone in support may."""
     scope, target = _scope(named, everything)
     server, now = Server.open(settings), utc_now()
-    record = brakes.put_on(server.database, scope, target, Word(by, reason), now)
+    said = acting.word(server.database, by, Permission.HOLD_PUT_ON, reason)
+    record = brakes.put_on(server.database, scope, target, said, now)
     _publish(server)
     click.echo(f"brake {record.number} is on {_what(record)}; sites see it at their next poll")
 
@@ -55,8 +56,8 @@ def _scope(named: dict[str, str | None], everything: bool) -> tuple[Scope, str]:
 def off(settings: Settings, number: int, reason: str, by: str) -> None:
     """Take brake NUMBER off; only who put it on may, or an approver."""
     server, now = Server.open(settings), utc_now()
-    approvers = settings.approvers.split()
-    record = brakes.take_off(server.database, number, Word(by, reason), approvers, now)
+    said, may_lift = acting.lifter(server.database, by, reason)
+    record = brakes.take_off(server.database, number, said, now, may_lift=may_lift)
     _publish(server)
     click.echo(f"brake {record.number} is off {_what(record)}")
 

@@ -16,16 +16,17 @@ from distribution import (
     policy_toml,
 )
 from distribution.calendar_import import read_freezes, read_policy
-from distribution.cli import show
+from distribution.cli import acting, show
 from distribution.cli.files import read_file, write_file
 from distribution.database import Database
 from distribution.errors import Invalid, UnknownProduct
 from distribution.freeze_records import Announced, Scope
-from distribution.rollouts import Word
+from distribution.people.roles import Permission
 from distribution.server import Server, utc_now
 from distribution.settings import Settings
 from manifests.documents import validated
 from manifests.freeze import Freeze
+from manifests.terminal import shown
 
 
 def register(program: click.Group) -> None:
@@ -83,9 +84,9 @@ def import_file(
         _check_zone(zone)
     now = utc_now()
     found = read_freezes(read_file(file, "calendar"), zone, now)
-    _announce(settings, scope, subject, found.freezes, Word(by, reason), now)
+    _announce(settings, scope, subject, found.freezes, (by, reason), now)
     for name in found.over:
-        click.echo(f"left out, since it is over: {show.plain(name)}")
+        click.echo(f"left out, since it is over: {shown(name)}")
 
 
 def _check_zone(zone: str) -> None:
@@ -117,7 +118,7 @@ def announce(
     scope, subject = _scope(whom)
     plain = {"name": name, "zone": zone, "starts": starts, "rule": rule}
     one = validated(Freeze, {**plain, "duration_seconds": int(hours * 3600)}, strict=True)
-    _announce(settings, scope, subject, (one,), Word(by, reason), utc_now())
+    _announce(settings, scope, subject, (one,), (by, reason), utc_now())
 
 
 def _announce(
@@ -125,10 +126,12 @@ def _announce(
     scope: Scope,
     subject: str,
     found: tuple[Freeze, ...],
-    word: Word,
+    by_and_reason: tuple[str, str],
     now: datetime,
 ) -> None:
     server = Server.open(settings)
+    by, reason = by_and_reason
+    word = acting.word(server.database, by, Permission.HOLD_PUT_ON, reason)
     if scope is Scope.PRODUCT and subject not in catalogue.products(server.store):
         raise UnknownProduct(f"the repository has no product {subject!r}")
     new, products = freezes.announce(server.database, scope, subject, found, word, now)
@@ -170,8 +173,8 @@ def _row(one: Announced, now: datetime) -> tuple[object, ...]:
 def lift(settings: Settings, number: int, reason: str, by: str) -> None:
     """End a freeze; other freezes, and what the sites themselves say, stay in force."""
     server, now = Server.open(settings), utc_now()
-    approvers = settings.approvers.split()
-    _publish(server, freezes.lift(server.database, number, Word(by, reason), approvers, now), now)
+    said, may_lift = acting.lifter(server.database, by, reason)
+    _publish(server, freezes.lift(server.database, number, said, now, may_lift=may_lift), now)
     click.echo(f"the freeze {number} is lifted; sites know at their next poll")
 
 
@@ -212,7 +215,9 @@ def site_toml(file: Path, zone: str, cutoff: int) -> None:
 @click.pass_obj
 def subscribe(settings: Settings, client: str, by: str) -> None:
     """A new address for CLIENT's calendar programs; addresses from before end."""
-    token = calendar_access.make_token(Database.open(settings), client, by, utc_now())
+    database = Database.open(settings)
+    acting.acting(database, by, Permission.CALENDAR_SHARE)
+    token = calendar_access.make_token(database, client, by, utc_now())
     click.echo(calendar_access.address(settings.public_url, client, token))
     click.echo("Whoever has this address can read the calendar, and nothing else.", err=True)
 
@@ -223,7 +228,9 @@ def subscribe(settings: Settings, client: str, by: str) -> None:
 @click.pass_obj
 def unsubscribe(settings: Settings, client: str, by: str) -> None:
     """End every address of CLIENT's calendar."""
-    ended = calendar_access.revoke(Database.open(settings), client, by, utc_now())
+    database = Database.open(settings)
+    acting.acting(database, by, Permission.CALENDAR_SHARE)
+    ended = calendar_access.revoke(database, client, by, utc_now())
     click.echo(f"{ended} address{'es' * (ended != 1)} ended")
 
 

@@ -11,14 +11,16 @@ from typing import Any
 
 import click
 
-from distribution.cli import show
+from distribution.cli import acting, show
 from distribution.control_tables import DrillRow
 from distribution.database import Database
 from distribution.drills import expiring, left_behind, people, records, server_keys
 from distribution.drills.people import COMPROMISED, THEFTS, Theft
 from distribution.drills.steps import Drill, Scene
+from distribution.people.roles import Permission
 from distribution.settings import Settings
 from distribution.store_errors import in_server_words
+from manifests.terminal import shown
 from signing.cli import utc_now
 from signing.signers import read_public
 
@@ -63,7 +65,11 @@ def planned_rotation(settings: Settings, keys: tuple[Path, ...], yes: bool, by: 
 @click.pass_obj
 def stolen_online_key(settings: Settings, yes: bool, by: str) -> None:
     """One of the server's keys, or the whole server, is in a thief's hands."""
-    _walk(settings, lambda scene: server_keys.drill(scene, stolen=True), by, yes=yes)
+
+    def at(scene: Scene) -> Drill:
+        return server_keys.drill(scene, stolen=True)
+
+    _walk(settings, at, by, yes=yes, distrust=True)
 
 
 @drill.command(COMPROMISED)
@@ -129,9 +135,16 @@ for _theft in THEFTS:
 # --- walking
 
 
-def _walk(settings: Settings, at: Callable[[Scene], Drill], by: str, *, yes: bool) -> None:
+def _walk(
+    settings: Settings,
+    at: Callable[[Scene], Drill],
+    by: str,
+    *,
+    yes: bool,
+    distrust: bool = False,
+) -> None:
     with in_server_words():
-        scene = Scene.open(settings, by, utc_now())
+        scene = Scene.open(settings, by, utc_now(), distrust=distrust)
         records.look(scene.database, scene.store, scene.now)
         found = at(scene)
         _show(found)
@@ -142,6 +155,7 @@ def _walk(settings: Settings, at: Callable[[Scene], Drill], by: str, *, yes: boo
             click.echo("\nThis step is for people:")
             _lines(step.how)
         elif yes:
+            acting.acting(scene.database, scene.by, Permission.DRILL)
             _begin(scene, found)
             click.echo(f"\nStep {found.steps.index(step) + 1}:")
             _lines(step.act())
@@ -199,4 +213,4 @@ def _row(row: DrillRow, failed_polls: int, notice: Any) -> tuple[object, ...]:
 
 def _lines(lines: Iterable[str]) -> None:
     for line in lines:
-        click.echo(f"  {show.plain(line)}")
+        click.echo(f"  {shown(line)}")

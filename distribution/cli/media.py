@@ -12,6 +12,7 @@ from distribution.media import export_media as write_media
 from distribution.media_import import import_media as take_media
 from distribution.server import Server, utc_now
 from distribution.settings import Settings
+from manifests.terminal import shown
 
 _folder = click.Path(path_type=Path, file_okay=False)
 
@@ -32,11 +33,12 @@ def register(program: click.Group) -> None:
     show_default=True,
     help="The time in which the site must have installed from it.",
 )
+@click.option("--by", default=show.whoami, help="Who writes it, for the record.")
 @click.pass_obj
-def export_media(settings: Settings, folder: Path, site: str, days: int) -> None:
+def export_media(settings: Settings, folder: Path, site: str, days: int, by: str) -> None:
     """Write what SITE needs into FOLDER, for a journey on a USB stick."""
     server = Server.open(settings)
-    done = write_media(server, site, folder, timedelta(days=days), utc_now())
+    done = write_media(server, site, folder, timedelta(days=days), by, utc_now())
     click.echo(f"{folder} holds {done.size_bytes:,} bytes for {site}:")
     for product, versions in done.releases.items():
         click.echo(f"  {product}: {', '.join(versions) or 'nothing new'}")
@@ -53,6 +55,6 @@ def import_media(settings: Settings, folder: Path) -> None:
     done = take_media(Server.open(settings), folder, utc_now())
     click.echo(f"{done.new} new reports, {done.known} that were known already")
     for line in done.refused:
-        click.echo(f"refused: {show.plain(line)}")
+        click.echo(f"refused: {shown(line)}")
     if done.refused:
         raise Invalid(f"{len(done.refused)} files were refused; the others are taken in")

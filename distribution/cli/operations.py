@@ -19,6 +19,7 @@ from distribution.cli import (
     rollouts,
     simulation,
     sites,
+    staff,
 )
 from distribution.errors import Misconfigured
 from distribution.loop import Scheduler
@@ -42,6 +43,7 @@ def register(program: click.Group) -> None:
     simulation.register(program)
     components.register(program)
     reviews.register(program)
+    staff.register(program)
 
 
 @click.command()
@@ -88,6 +90,7 @@ def _config(app: object) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # who somebody is comes from no header that anybody can write
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_keep_alive=75,
     )

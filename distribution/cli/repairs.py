@@ -1,11 +1,13 @@
-"""``hsp repair``: after a restore from a backup."""
+"""``hsp repair``: after a restore from a backup, and after a theft of the server's keys."""
 
 import click
 
 from distribution import plans, repair
-from distribution.cli import show
+from distribution.cli import acting, show
+from distribution.people.roles import Permission
 from distribution.server import Server, utc_now
 from distribution.settings import Settings
+from manifests.terminal import shown
 
 
 def register(program: click.Group) -> None:
@@ -15,7 +17,7 @@ def register(program: click.Group) -> None:
 
 @click.group("repair")
 def repairs() -> None:
-    """Bring a database that was restored from a backup up to what is published."""
+    """Make the database and what is published agree again."""
 
 
 @repairs.command("plan-serial")
@@ -25,10 +27,11 @@ def repairs() -> None:
 def plan_serial(settings: Settings, product: str, by: str) -> None:
     """Take over what the published plan of PRODUCT says, and write the next one above it."""
     server, now = Server.open(settings), utc_now()
+    acting.acting(server.database, by, Permission.REPAIR)
     done = repair.take_floor(server.database, server.store, product, by, now)
     plans.publish_decision(server.database, server.store, server.online, product, now)
     for words in done.taken_over:
-        click.echo(f"taken over: {show.plain(words)}")
+        click.echo(f"taken over: {shown(words)}")
     click.echo(
         f"the database had serial {done.had} and {done.published} was published; "
         f"serial {done.writes} is published now"
@@ -38,3 +41,17 @@ def plan_serial(settings: Settings, product: str, by: str) -> None:
         "sites since the backup, and the limits of a rollout that was unknown here. Look at 'hsp "
         "brake list' and 'hsp freeze list', and say again what is missing"
     )
+
+
+@repairs.command("stolen-plan")
+@click.argument("product")
+@click.option("--by", default=show.whoami, help="Who repairs, for the record.")
+@click.pass_obj
+def stolen_plan(settings: Settings, product: str, by: str) -> None:
+    """Put the plan of PRODUCT as the database has it in the place of a thief's."""
+    server = Server.open(settings)
+    args = server.database, server.store, server.online
+    acting.acting(server.database, by, Permission.REPAIR)
+    serial = repair.replace_stolen(*args, product, by, utc_now())
+    click.echo(f"the plan of {product} is published as the database has it, with serial {serial}")
+    click.echo("nothing was taken over from the one before; look at it: hsp rollout list")

@@ -12,11 +12,14 @@ from typing import Any
 import click
 
 from distribution import artifacts, catalogue, deltas, home, publish, withdrawals
+from distribution.audit import publications
 from distribution.bucket import open_store
+from distribution.cli import show
 from distribution.cli.drafts import draft_option, new_draft, out_option
 from distribution.database import Database
 from distribution.drills import records
 from distribution.errors import DistributionError
+from distribution.people import own_proposals
 from distribution.published_schemas import SCHEMAS
 from distribution.reviewed_publish import reviewed
 from distribution.schedules import load_schedule
@@ -60,6 +63,9 @@ def register(program: click.Group) -> None:
 @click.option("--threshold", "thresholds", multiple=True, metavar="ROLE=N")
 @click.option("--life", "lives", multiple=True, metavar="ROLE=TIME", help="Such as timestamp=2h.")
 @click.option("--set", "chosen", multiple=True, metavar="NAME=VALUE", help="A line of hsp.toml.")
+@click.option(
+    "--administrator", default=show.whoami, help="The first account, who may give others roles."
+)
 @draft_option
 @click.pass_obj
 def init(
@@ -70,6 +76,7 @@ def init(
     thresholds: tuple[str, ...],
     lives: tuple[str, ...],
     chosen: tuple[str, ...],
+    administrator: str,
     by: str,
 ) -> None:
     """Make the server's home, its online keys, and the proposal of a new repository."""
@@ -81,7 +88,7 @@ def init(
     for role, keys in ((ROOT, people), (TARGETS, people), (HOTFIXES, on_call), (BREAKGLASS, alone)):
         if keys:
             fit(role, table[role].threshold, keys)
-    home.make_home(settings, os.environ.get(PASSPHRASE_VARIABLE, ""), lines)
+    home.make_home(settings, os.environ.get(PASSPHRASE_VARIABLE, ""), lines, administrator)
     online = home.online_public_keys(settings)
     founders = propose.Founders(people, online["snapshot"], online["timestamp"], on_call, alone)
     draft = new_draft(settings, None, "repository", by)
@@ -212,14 +219,14 @@ def delta(settings: Settings, product: str, from_version: str, to_version: str) 
     is_flag=True,
     help="Put it in the place of another publish of this role that was given up.",
 )
+@click.option("--by", default=show.whoami, help="Who publishes, for the record.")
 @click.pass_obj
-def publish_command(settings: Settings, proposal: Path, replace_unfinished: bool) -> None:
+def publish_command(settings: Settings, proposal: Path, replace_unfinished: bool, by: str) -> None:
     """Check PROPOSAL and make it visible. After a crash, the same command finishes it."""
     online, store, now = open_online_keys(settings), open_store(settings), utc_now()
     with reviewed(settings, store, proposal, now):
         done = publish.publish(store, proposal, online, now, replace_unfinished=replace_unfinished)
-    if not done.releases:
-        _note_for_drills(settings, store)
+    _record(settings, store, by, done.releases)
     what = ", ".join(done.releases) or f"{done.role} {done.version}"
     if done.already:
         click.echo(f"{what} is published already; nothing was done")
@@ -231,10 +238,17 @@ def publish_command(settings: Settings, proposal: Path, replace_unfinished: bool
         click.echo("Nothing is installed until its rollout starts: hsp rollout start")
 
 
-def _note_for_drills(settings: Settings, store: Store) -> None:
-    """Whoever waits for this change counts from now; without the database, from the scheduler's."""
+def _record(settings: Settings, store: Store, by: str, releases: Sequence[str]) -> None:
+    """Note it in the audit log, and who does not resume it; drills that wait count from now.
+
+    Without the database, both are the scheduler's.
+    """
     with suppress(DistributionError):
-        records.look(Database.open(settings), store, utc_now())
+        database = Database.open(settings)
+        publications.record(database, store, by, utc_now())
+        own_proposals.note_publication(database, releases, by, utc_now())
+        if not releases:
+            records.look(database, store, utc_now())
 
 
 @click.command()

@@ -6,8 +6,9 @@ import click
 
 from distribution import break_glass, reviews
 from distribution.bucket import open_store
-from distribution.cli import show
+from distribution.cli import acting, show
 from distribution.database import Database
+from distribution.people.roles import Permission
 from distribution.reviews import Review
 from distribution.server import utc_now
 from distribution.settings import Settings
@@ -54,5 +55,8 @@ def _row(one: Review, now: datetime) -> tuple[object, ...]:
 def close(settings: Settings, number: int, by: str, verdict: str) -> None:
     """Close review NUMBER; its signer may publish a break-glass release again."""
     on_call = break_glass.people(open_store(settings))
-    done = reviews.close(Database.open(settings), number, by, verdict, on_call, utc_now())
+    database = Database.open(settings)
+    by = by.strip().lower()
+    role = acting.acting(database, by, Permission.REVIEW_CLOSE).role_for(Permission.REVIEW_CLOSE)
+    done = reviews.close(database, number, by, verdict, on_call, utc_now(), role)
     click.echo(f"review {done.number} of {done.what} is closed by {done.closed_by}")

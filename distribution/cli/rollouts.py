@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 import click
 
 from distribution import approvals, catalogue, plans, progress, rollouts
-from distribution.cli import show
+from distribution.cli import acting, show
 from distribution.database import Database
 from distribution.errors import UnknownRelease
 from distribution.notices import Notice
+from distribution.people.roles import Permission
 from distribution.progress import RolloutProgress, WaveProgress
 from distribution.rollouts import Word
 from distribution.schedules import load_schedule
@@ -18,6 +19,7 @@ from distribution.settings import Settings
 from manifests.documents import validated
 from manifests.release import Release
 from manifests.rollout import SiteFilter
+from manifests.terminal import shown
 from signing.store import Store
 
 
@@ -62,7 +64,8 @@ def start(
     chosen, admitted = load_schedule(schedule), validated(SiteFilter, only, strict=True)
     server, now = Server.open(settings), utc_now()
     release = signed_release(server.store, product, version)
-    rollouts.start(server.database, release, chosen, by, now, admitted)
+    said = acting.word(server.database, by, Permission.ROLLOUT_START, chosen.name)
+    rollouts.start(server.database, release, chosen, by, now, admitted, said.role)
     _publish(server, product, now)
     click.echo(f"the rollout of {product} {version} has begun ({chosen.name})")
 
@@ -88,7 +91,7 @@ def signed_release(store: Store, product: str, version: str) -> Release:
 Verb = Callable[[Database, str, str, Word, datetime], None]
 
 
-def _verb(name: str, verb: Verb, done: str, text: str) -> None:
+def _verb(name: str, verb: Verb, permission: Permission, done: str, text: str) -> None:
     @rollout.command(name, help=text)
     @click.argument("product")
     @click.argument("version")
@@ -97,19 +100,39 @@ def _verb(name: str, verb: Verb, done: str, text: str) -> None:
     @click.pass_obj
     def say(settings: Settings, product: str, version: str, reason: str, by: str) -> None:
         server, now = Server.open(settings), utc_now()
-        verb(server.database, product, version, Word(by, reason), now)
+        said = acting.word(server.database, by, permission, reason)
+        verb(server.database, product, version, said, now)
         _publish(server, product, now)
         click.echo(f"the rollout of {product} {version} is {done}; sites see it at their next poll")
 
 
-_verb("pause", rollouts.pause, "paused", "Hold VERSION everywhere; anyone in support may.")
-_verb("resume", rollouts.resume, "running again", "Go on; failures until now count no more.")
-_verb("stop", rollouts.stop, "stopped", "End VERSION for good; a newer release goes on.")
+_verb(
+    "pause",
+    rollouts.pause,
+    Permission.ROLLOUT_PAUSE,
+    "paused",
+    "Hold VERSION everywhere; anyone in support may.",
+)
+_verb(
+    "resume",
+    rollouts.resume,
+    Permission.ROLLOUT_RESUME,
+    "running again",
+    "Go on, says an approver who has not started it; failures until now count no more.",
+)
+_verb(
+    "stop",
+    rollouts.stop,
+    Permission.ROLLOUT_STOP,
+    "stopped",
+    "End VERSION for good; a newer release goes on.",
+)
 
 
 _verb(
     "recall",
     rollouts.recall,
+    Permission.ROLLOUT_STOP,
     "recalled",
     "Stop VERSION, which sites run already, and open L3's problem; roll something newer out next.",
 )
@@ -127,7 +150,8 @@ def approve(
 ) -> None:
     """Record a client's yes to VERSION, for its sites whose policy is to ask it."""
     database, now = Database.open(settings), utc_now()
-    approvals.approve(database, product, version, client, Word(by, reason), now)
+    said = acting.word(database, by, Permission.ROLLOUT_YES, reason)
+    approvals.approve(database, product, version, client, said, now)
     click.echo(f"{client} has approved {product} {version}; its sites hear so at their next poll")
 
 
@@ -158,7 +182,7 @@ def status(settings: Settings, product: str | None, version: str | None) -> None
 def _show(one: RolloutProgress, poll_seconds: int) -> None:
     click.echo(
         f"{one.product} {one.version} ({one.lane}): {one.state} since "
-        f"{show.moment(one.changed_at)}, {show.plain(f'{one.changed_by}: {one.reason}')}"
+        f"{show.moment(one.changed_at)}, {shown(f'{one.changed_by}: {one.reason}')}"
     )
     if one.outlook:
         click.echo(f"  {one.outlook}")

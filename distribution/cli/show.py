@@ -8,13 +8,15 @@ from datetime import datetime
 from rich.console import Console
 from rich.table import Table
 
+from manifests.terminal import shown
+
 WIDE = 200
 """Columns when nobody's terminal says how many: a log file keeps whole lines."""
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[object]], title: str = "") -> None:
     """Print rows under their columns; numbers are right-aligned."""
-    grid = Table(title=plain(title) or None, title_justify="left", box=None, pad_edge=False)
+    grid = Table(title=shown(title) or None, title_justify="left", box=None, pad_edge=False)
     cells = [[_cell(value) for value in row] for row in rows]
     for number, name in enumerate(columns):
         numeric = bool(cells) and all(row[number].isdigit() for row in cells)
@@ -35,12 +37,7 @@ def _cell(value: object) -> str:
         return "-"
     if isinstance(value, datetime):
         return moment(value)
-    return plain(str(value))
-
-
-def plain(text: str) -> str:
-    """``text`` without what could steer a terminal: sites wrote it, and they may be hostile."""
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return shown(str(value))
 
 
 def first_line(text: str, characters: int = 120) -> str:

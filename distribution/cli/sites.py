@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
-from distribution import catalogue, enrolment, explanation, openings, site_records
+from distribution import catalogue, enrolment, explanation, openings, site_identity, site_records
 from distribution.bucket import open_store
-from distribution.cli import show
+from distribution.cli import acting, show
 from distribution.database import Database
 from distribution.errors import Misconfigured, UnknownProduct
+from distribution.people.roles import Permission
 from distribution.server import utc_now
 from distribution.settings import Settings
 from distribution.site_records import SiteRecord
@@ -51,7 +52,8 @@ def invite(settings: Settings, /, out: Path | None, by: str, **profile: object) 
     _check_products(store, wanted)
     trust = catalogue.trust_state(store)
     database = Database.open(settings)
-    invitation = enrolment.invite(database, wanted, trust, settings, by, utc_now())
+    role = acting.acting(database, by, Permission.SITE_INVITE).role_for(Permission.SITE_INVITE)
+    invitation = enrolment.invite(database, wanted, trust, settings, by, utc_now(), role)
     if out:
         _write(out, invitation.to_text())
     else:
@@ -92,6 +94,19 @@ def _write(file: Path, text: str) -> None:
             f"{file} cannot be written: {error.strerror}; the invitation is lost",
             hint="invite the site again, into another file",
         ) from error
+
+
+@site.command()
+@click.argument("site_id", metavar="SITE")
+@click.option("--reason", required=True, help="Why, for the record.")
+@click.option("--by", default=show.whoami, help="Who says so.")
+@click.pass_obj
+def revoke(settings: Settings, site_id: str, reason: str, by: str) -> None:
+    """Believe SITE's key no more, from its next message on; what runs there goes on running."""
+    database = Database.open(settings)
+    said = acting.word(database, by, Permission.SITE_REVOKE, reason)
+    site_identity.revoke(database, site_id, said, utc_now())
+    click.echo(f"{site_id} is revoked; only a new invitation lets a machine of that name in again")
 
 
 @site.command("list")

@@ -6,16 +6,17 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from distribution import notices
+from distribution import audit, notices
 from distribution.control_tables import DrillRow, NoticeRow
 from distribution.database import Database
 from distribution.notices import Notice
 from distribution.store_errors import in_server_words
 from manifests.failures import FailureCode
 from signing.assignments import holders, keyids_of
+from signing.errors import Tampered
 from signing.store import Store
 from signing.update_repository import Repository
 
@@ -91,9 +92,10 @@ def begin(database: Database, row: DrillRow, goal: Goal) -> None:
     with database.writing() as session:
         if opened(session, row.name, row.about) is None:
             session.add(row)
+            _note(session, row, "drill.begin", row.by, row.began_at)
 
 
-def close(database: Database, name: str, about: str, now: datetime) -> None:
+def close(database: Database, name: str, about: str, by: str, now: datetime) -> None:
     """Note that a drill is over.
 
     Raises:
@@ -104,6 +106,12 @@ def close(database: Database, name: str, about: str, now: datetime) -> None:
         if row is not None:
             row.ended_at = now
             session.add(row)
+            _note(session, row, "drill.close", by, now)
+
+
+def _note(session: Session, row: DrillRow, action: str, by: str, now: datetime) -> None:
+    about = f"drill {row.name} of {row.about}" if row.about else f"drill {row.name}"
+    audit.note(session, audit.Deed(by, action, about), now)
 
 
 def look(database: Database, store: Store, now: datetime) -> None:
@@ -117,8 +125,11 @@ def look(database: Database, store: Store, now: datetime) -> None:
     with database.reading() as session:
         if session.exec(waiting).first() is None:
             return
-    with in_server_words():
-        repository = Repository.read(store)
+    try:
+        with in_server_words():
+            repository = Repository.read(store)
+    except Tampered:  # a thief's, for as long as the goal is not reached
+        return
     if repository.timestamp is None:
         return
     seen = repository.root.version, repository.timestamp.signed.version
@@ -132,8 +143,9 @@ def look(database: Database, store: Store, now: datetime) -> None:
 def poll_failed(session: Session, code: FailureCode) -> None:
     """A check-in tells that a poll failed: count it for the drills that are under way."""
     if code in OF_TRUST:
-        more = {"failed_polls": DrillRow.failed_polls + 1}
-        session.exec(update(DrillRow).where(col(DrillRow.ended_at).is_(None)).values(**more))
+        for row in session.exec(_open()):
+            row.failed_polls = DrillRow.failed_polls + 1  # counted by the database, as of now
+            session.add(row)
 
 
 def noticed(session: Session, row: DrillRow, online_since: datetime) -> Noticed:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from securesystemslib.signer import Key
 
-from distribution import home
+from distribution import audit, home, plans, repair
 from distribution.drills.records import Goal, goal_of
 from distribution.drills.steps import Drill, Scene, Step, finished, proposed
 from distribution.online_keys import NAMES, NEXT
@@ -78,7 +78,12 @@ def _steps(scene: Scene, name: str, *, reached: bool, stolen: bool) -> Iterator[
         done=reached,
     )
     what = "put the next keys in the place of the old ones, which are destroyed"
-    yield Step(what, reached and not made, lambda: _take(scene))
+    taken = reached and not made
+    yield Step(what, taken, lambda: _take(scene))
+    if stolen:
+        differing = plans.differing(scene.database, scene.store) if taken else []
+        what = "put our own plans in the place of what the thief published"
+        yield Step(what, taken and not differing, lambda: _replace_plans(scene, differing))
 
 
 def _propose(scene: Scene, draft: Draft, *, beside: bool) -> Proposal:
@@ -118,15 +123,32 @@ def _folder(scene: Scene) -> Path:
 
 
 def _make(scene: Scene) -> Iterator[str]:
-    home.make_next_keys(scene.settings, online_passphrase(scene.settings))
+    keys = home.make_next_keys(scene.settings, online_passphrase(scene.settings))
+    _note(scene, "keys.make_next", keys)
     yield "The next keys are made."
 
 
 def _take(scene: Scene) -> Iterator[str]:
     renew(scene.store, open_online_keys(scene.settings), scene.now)
     home.take_next_keys(scene.settings)
+    _note(scene, "keys.take_next", _public_keys(scene, ""))
     yield "The old keys are destroyed."
     places = scene.settings.next_online_key_places
     if places:
         lines = ", ".join(f'{name}_key = "{place}"' for name, place in sorted(places.items()))
         yield f"Now set {lines} in hsp.toml, take out next_*, and restart the server."
+
+
+def _replace_plans(scene: Scene, products: list[str]) -> Iterator[str]:
+    online = open_online_keys(scene.settings)
+    for product in products:
+        serial = repair.replace_stolen(
+            scene.database, scene.store, online, product, scene.by, scene.now
+        )
+        yield f"The plan of {product} is the database's again, with serial {serial}."
+
+
+def _note(scene: Scene, action: str, keys: Mapping[str, Key]) -> None:
+    about = ", ".join(f"{name} {key.keyid}" for name, key in sorted(keys.items()))
+    with scene.database.writing() as session:
+        audit.note(session, audit.Deed(scene.by, action, about), scene.now)

@@ -13,6 +13,7 @@ from distribution.control_tables import DrillRow
 from distribution.database import Database
 from distribution.drills import records
 from distribution.drills.records import Goal
+from distribution.recovery import rebuilt
 from distribution.settings import Settings
 from distribution.store_errors import in_server_words
 from signing.draft import Draft
@@ -78,8 +79,11 @@ class Scene:
     now: datetime
 
     @classmethod
-    def open(cls, settings: Settings, by: str, now: datetime) -> "Scene":
+    def open(cls, settings: Settings, by: str, now: datetime, *, distrust: bool = False) -> "Scene":
         """Read the server's home.
+
+        Args:
+            distrust: go by what people have signed, whatever the server's keys say.
 
         Raises:
             NotFound: there is no repository.
@@ -87,7 +91,8 @@ class Scene:
         """
         store, database = open_store(settings), Database.open(settings)
         with in_server_words():
-            return cls(settings, store, database, Repository.read(store), by, now)
+            repository = rebuilt(store) if distrust else Repository.read(store)
+        return cls(settings, store, database, repository, by, now)
 
     def record(self, name: str, about: str) -> DrillRow | None:
         """What was noted when this drill began; None if it has not."""
@@ -173,7 +178,7 @@ def closing(scene: Scene, drill: Drill) -> Step:
     """The last step of every drill."""
 
     def close() -> Iterator[str]:
-        records.close(scene.database, drill.name, drill.about, scene.now)
+        records.close(scene.database, drill.name, drill.about, scene.by, scene.now)
         yield "The drill is closed."
 
     return Step("close the drill, with its figures for the record", False, act=close)

@@ -9,6 +9,13 @@ ENGINEERS = ("sari", "joko")
 """The author and the approver."""
 ON_CALL = ("tono", "wati")
 """Two L3 engineers."""
+ROLES = {
+    ENGINEERS[0]: "release-engineer",
+    ENGINEERS[1]: "approver",
+    ON_CALL[0]: "l3",
+    ON_CALL[1]: "l3",
+}
+"""What each is to the server, beside the keys that they hold."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ import click
 
 from distribution.cli import main as hsp
 from infra.demo import packages
-from infra.demo.cast import PRODUCT, SITES, CastRelease, CastSite
+from infra.demo.cast import OFFICERS, PRODUCT, SITES, CastRelease, CastSite
 from infra.demo.screen import StoryFailedError
 from signing.cli import main as hsp_sign
 from tests.simulators.ports import free_port
@@ -151,7 +151,7 @@ class Estate:
         """Invite a site; the invitation's file, and the root's hash as told by telephone."""
         file = self.root / "sites" / f"{site.site_id}.invitation"
         who = (site.site_id, "--client", site.client_id, "--ring", site.ring)
-        self.hsp("site", "invite", *who, "--product", PRODUCT, "--out", file)
+        self.hsp("site", "invite", *who, "--product", PRODUCT, "--out", file, "--by", OFFICERS[0])
         return file, self.root_sha256()
 
     def root_sha256(self) -> str:

@@ -16,6 +16,7 @@ from infra.demo.cast import (
     ON_CALL,
     PRODUCT,
     RELEASES,
+    ROLES,
     SITES,
     A,
     B,
@@ -64,7 +65,7 @@ def repository(estate: Estate) -> None:
         estate.sign("keygen", person, "--out", estate.root / "keys")
     officers = [word for p in OFFICERS for word in ("--officer", estate.public(p))]
     on_call = [word for p in ON_CALL for word in ("--hotfix", estate.public(p))]
-    estate.hsp("init", *officers, *on_call)
+    estate.hsp("init", *officers, *on_call, "--administrator", OFFICERS[0])
     founding = estate.root / "home" / "proposals" / "repository"
     estate.proposal_signed_by(founding, OFFICERS)
     estate.hsp("publish", founding)
@@ -83,6 +84,19 @@ def repository(estate: Estate) -> None:
     if modes != {"0o600"} or not encrypted:
         raise StoryFailedError(f"private keys with modes {modes}, encrypted: {encrypted}")
     fact(f"{len(keys)} private keys, every one an encrypted file with mode 0600")
+    _hire(estate)
+
+
+def _hire(estate: Estate) -> None:
+    """Everybody gets their role: one officer proposes, the other one confirms."""
+    first, second = OFFICERS
+    estate.hsp("staff", "add", second, "--by", first)
+    estate.hsp("staff", "grant", second, "security-administrator", "--by", first)
+    for person, role in ROLES.items():
+        estate.hsp("staff", "add", person, "--by", first)
+        estate.hsp("staff", "grant", person, role, "--by", first)
+        estate.hsp("staff", "confirm", person, role, "--by", second)
+    fact(", ".join(f"{person} is {role}" for person, role in ROLES.items()))
 
 
 def server(estate: Estate) -> None:
@@ -132,15 +146,15 @@ def _publish(estate: Estate, release: CastRelease, people: tuple[str, ...]) -> N
     proposal = estate.root / "proposals" / release.version
     estate.hsp("release", "propose", built, "--lane", release.lane, "--out", proposal)
     estate.proposal_signed_by(proposal, people)
-    estate.hsp("publish", proposal)
+    estate.hsp("publish", proposal, "--by", people[0])
     fact(
         f"release {release.letter} = {PRODUCT} {release.version}, signed by {' and '.join(people)}"
     )
 
 
-def _start(estate: Estate, release: CastRelease) -> None:
+def _start(estate: Estate, release: CastRelease, by: str = ENGINEERS[0]) -> None:
     schedule = HERE / "schedules" / f"{release.schedule}.toml"
-    estate.hsp("rollout", "start", PRODUCT, release.version, "--schedule", schedule)
+    estate.hsp("rollout", "start", PRODUCT, release.version, "--schedule", schedule, "--by", by)
 
 
 def _watch_installs(estate: Estate, facts: Facts, release: CastRelease, seconds: float) -> None:
@@ -197,8 +211,8 @@ def _pause_between_waves(estate: Estate, facts: Facts) -> NoticeFacts:
         return None, done, screen.fleet(facts.installed(), ORDER, _shares(now))
 
     screen.watch(through, "the first wave of release B", 60)
-    who = ("--by", ON_CALL[1], "--reason")
-    estate.hsp("rollout", "pause", PRODUCT, B.version, *who, "a customer calls")
+    who = ("--by", ON_CALL[1])
+    estate.hsp("rollout", "pause", PRODUCT, B.version, *who, "--reason", "a customer calls")
 
     def heard() -> tuple[NoticeFacts | None, bool, Text]:
         notice = facts.rollout(B).notice
@@ -211,7 +225,8 @@ def _pause_between_waves(estate: Estate, facts: Facts) -> NoticeFacts:
         f"paused; {known.knowing} of {known.sites} online sites knew after {known.seconds:.1f} s, "
         f"the poll interval is {POLL_SECONDS} s"
     )
-    estate.hsp("rollout", "resume", PRODUCT, B.version, *who, "it was the printer")
+    approver = ("--by", ENGINEERS[1])
+    estate.hsp("rollout", "resume", PRODUCT, B.version, *approver, "--reason", "it was the printer")
     return known
 
 
@@ -253,7 +268,7 @@ def hotfix(estate: Estate, facts: Facts) -> float:
     chapter(7, "Two L3 engineers sign a hotfix")
     _publish(estate, FIX, ON_CALL)
     published = time.monotonic()
-    _start(estate, FIX)
+    _start(estate, FIX, ON_CALL[0])
     _watch_installs(estate, facts, FIX, 60)
     seconds = time.monotonic() - published
     fact(f"{seconds:.1f} s from publication to the last site, closed windows included")

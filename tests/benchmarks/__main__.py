@@ -9,7 +9,14 @@ import importlib
 
 import click
 
-BENCHMARKS = ("agent_memory", "deltas", "large_delta", "large_repository", "simulation")
+BENCHMARKS = (
+    "agent_memory",
+    "audit_log",
+    "deltas",
+    "large_delta",
+    "large_repository",
+    "simulation",
+)
 
 
 @click.command()

@@ -111,6 +111,18 @@ def test_a_frame_that_asks_for_too_much_memory_is_refused(tmp_path: Path) -> Non
         _unpack(tmp_path, stream.compress(TAR) + stream.flush(), raw=True)
 
 
+@pytest.mark.parametrize("link", [True, False], ids=["a link", "nothing"])
+def test_an_archive_that_is_taken_away_before_it_is_read_is_refused(
+    tmp_path: Path, link: bool
+) -> None:
+    archive = tmp_path / "archive.zst"
+    if link:
+        archive.symlink_to("/etc/hostname")
+    with pytest.raises(ArtifactMismatch, match="taken away"):
+        unpack(archive, ARTIFACT, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_what_was_in_the_staging_folder_before_is_gone(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "left over").write_bytes(b"x")

@@ -66,6 +66,7 @@ def test_every_agent_error_has_a_code_and_every_code_of_an_agent_an_error() -> N
         FailureCode.ROLLOUT_STANDS_STILL,
         FailureCode.BREAKGLASS_REVIEW,
         FailureCode.REVIEW_OVERDUE,
+        FailureCode.AUDIT_CONTRADICTED,
     }
     assert codes == set(FailureCode) - of_the_server
 

@@ -1,6 +1,7 @@
 """What a site obeys, what it refuses, and that it says so: policies, holds, plans and clocks."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -291,6 +292,38 @@ def test_a_release_whose_role_has_expired_is_a_problem_of_that_release_alone(
     site.poll()
     assert site.current() == "1.0"
     assert plane.received[0].code == "expired_metadata"
+
+
+@pytest.mark.parametrize(
+    ("lane", "state"),
+    [
+        (Lane.HOTFIXES, RolloutState.FINISHED),
+        (Lane.HOTFIXES, RolloutState.STOPPED),
+        (Lane.BREAKGLASS, RolloutState.RUNNING),
+        (Lane.BREAKGLASS, RolloutState.FINISHED),
+    ],
+)
+def test_an_emergencys_role_that_nobody_uses_any_more_expires_and_no_site_minds(
+    site: SimulatedSite,
+    repository: SimulatedRepository,
+    plane: ControlPlane,
+    lane: Lane,
+    state: RolloutState,
+) -> None:
+    """The plan still names what was for others, or what this site was away for."""
+    until = repository.now + timedelta(hours=1)
+    named: dict[str, Any] = {"sites": ("site-2",), "expires_at": until}
+    fields = named | {"issued_at": repository.now} if lane is Lane.BREAKGLASS else {}
+    repository.release("notes", "2.0", {"a": b"x"}, lane=lane, **fields)
+    repository.roll_out("notes", "2.0", lane=lane, state=state)
+    _offer(repository, "1.0")
+    repository.life[lane.value] = timedelta(seconds=-1)
+    repository.sign_targets(lane.value)
+    repository.commit()
+    record = site.poll()
+    assert site.current() == "1.0"
+    assert record.problem == ""
+    assert "expired_metadata" not in [report.code for report in plane.received]
 
 
 def test_breakglass_for_other_sites_is_not_for_this_one(

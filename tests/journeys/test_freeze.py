@@ -30,7 +30,7 @@ def announce(village: Village, scope: Scope, subject: str = "") -> None:
 def lift(village: Village, number: int) -> None:
     """``hsp freeze lift``."""
     word = Word(WHY.by, "the stock is counted")
-    freezes.lift(village.server.database, number, word, (), now())
+    freezes.lift(village.server.database, number, word, now(), may_lift=False)
     publish(village)
 
 

@@ -54,7 +54,7 @@ def test_a_brake_of_support_outlives_the_resume_of_a_rollout(village: Village) -
     with village.server.database.reading() as session:
         (here,) = explanation.explain(session, "warung-1", releases, now())
     assert here.reason in at_the_site, "both sides say the same"
-    brakes.take_off(village.server.database, brake.number, word, [], now())
+    brakes.take_off(village.server.database, brake.number, word, now(), may_lift=False)
     site.poll()  # it hears of it
     site.poll()
     assert site.soon_serves() == "1.0"

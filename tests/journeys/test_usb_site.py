@@ -33,7 +33,9 @@ def site(village: Village) -> VillageSite:
 def stick(village: Village, site: VillageSite, tmp_path: Path) -> Path:
     """What ``hsp export-media`` writes for the site."""
     folder = tmp_path / "stick"
-    done = media.export_media(village.server, site.site_id, folder, timedelta(days=14), now())
+    done = media.export_media(
+        village.server, site.site_id, folder, timedelta(days=14), "ani", now()
+    )
     assert done.releases == {PRODUCT: ["1.1"]}
     return folder
 

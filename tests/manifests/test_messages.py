@@ -117,7 +117,8 @@ def test_an_answer_can_slow_and_hold_an_agent_and_nothing_else() -> None:
     # opens neither pace nor window is in test_decision_control.
     fields = set(CheckInAnswer.model_fields)
     slows, knows = {"poll_seconds", "hold", "freezes"}, {"root_version", "timestamp_version"}
-    assert fields == {"format", "approved"} | slows | knows
+    remembered = {"audit_checkpoint"}  # which no decision looks at, see test_witness
+    assert fields == {"format", "approved"} | slows | knows | remembered
     evil = {"poll_seconds": 60, "install": "releases/app/6.6.6", "run": "rm -rf /", "force": True}
     assert CheckInAnswer.from_bytes(json.dumps(evil).encode()) == CheckInAnswer(poll_seconds=60)
 

@@ -47,12 +47,12 @@ from manifests.rollout import (
     Wave,
 )
 from manifests.site import EmergencyPolicy, InstalledProduct, LocalBrake, SitePolicy, SiteProfile
-from manifests.target_paths import manifest_path
+from manifests.target_paths import RESERVED, manifest_path
 from manifests.window import Blackout, MaintenanceWindow
 
 words = st.text(max_size=20)
 names = st.from_regex(r"[a-z0-9][a-z0-9-]{0,20}", fullmatch=True)
-products = names.filter(lambda name: name not in {"root", "targets", "snapshot", "timestamp"})
+products = names.filter(lambda name: name not in RESERVED and name.strip("0123456789-"))
 versions = st.builds(
     "{}.{}{}".format, st.integers(0, 99), st.integers(0, 99), st.sampled_from(["", "rc1", ".dev2"])
 )

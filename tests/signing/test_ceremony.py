@@ -4,12 +4,17 @@ import json
 import shutil
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
+from securesystemslib.signer import SSlibKey
 
 from manifests.errors import ManifestError
 from manifests.target_paths import Lane
-from signing import ceremony, propose
+from signing import ceremony, propose, signers
+from signing.build_policy import BuildPolicy
+from signing.cli import main
 from signing.errors import (
     AlreadyThere,
     ForeignRepository,
@@ -21,10 +26,12 @@ from signing.errors import (
     UnknownRole,
     WrongKey,
 )
+from signing.kinds import KINDS
 from signing.proposal import Proposal
+from signing.roles import PERSON_FIELD, keyid_of, person_of
 from signing.status import SigningStatus
 from signing.update_repository import Repository
-from tests.simulators.estate import PASSPHRASE, Estate
+from tests.simulators.estate import PASSPHRASE, ROUNDS, Estate
 
 PROGRAM = {
     "install": {
@@ -95,10 +102,9 @@ def test_nothing_in_a_manifest_can_paint_over_the_terminal(estate: Estate) -> No
     assert "harmless" in text
 
 
-def test_every_front_prints_the_same_status(estate: Estate, proposal: Path) -> None:
+def test_programs_are_told_what_people_are_told(estate: Estate, proposal: Path) -> None:
     estate.sign(proposal, "sari")
-    status = SigningStatus.of(Proposal.read(proposal))
-    plain = json.loads(json.dumps(status.to_plain()))
+    plain = _as_json(proposal)
     assert plain["kind"] == "release"
     assert plain["complete"] is False
     assert plain["roles"][0] | {"expires": ""} == {
@@ -107,10 +113,75 @@ def test_every_front_prints_the_same_status(estate: Estate, proposal: Path) -> N
         "threshold": 2,
         "signed_by": ["sari"],
         "waiting_for": ["joko"],
+        "missing": 1,
         "expires": "",
         "reached": False,
     }
-    assert plain["facts"] == list(status.facts)
+    _says_the_same(plain, _as_text(proposal))
+    assert "It is not complete: 1 more of app." in _as_text(proposal)
+    estate.sign(proposal, "joko")
+    assert _as_json(proposal)["complete"] is True
+    assert _as_text(proposal).endswith("\nIt is complete.\n")
+
+
+def _as_text(proposal: Path) -> str:
+    result = CliRunner().invoke(main, ["status", str(proposal)])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def _as_json(proposal: Path) -> dict[str, Any]:
+    result = CliRunner().invoke(main, ["status", str(proposal), "--json"])
+    assert result.exit_code == 0, result.output
+    return dict(json.loads(result.output))
+
+
+def _says_the_same(plain: dict[str, Any], text: str) -> None:
+    """Every value is in the text, and every line of the text is made of the values."""
+    assert f"for the repository {plain['repository'][:16]}\n" in text
+    proposed, valid = plain["proposed_at"][:19].replace("T", " "), "%s; valid until %s UTC"
+    expected = [
+        f"{plain['title']}, proposed by {plain['proposed_by']} at {proposed} UTC",
+        *(f"  {each}" for name in ("facts", "changes", "allows") for each in plain[name]),
+    ]
+    for role in plain["roles"]:
+        people = f"signed by {', '.join(role['signed_by'])}"
+        people = people if role["signed_by"] else "nobody signed yet"
+        if role["waiting_for"]:
+            people += f"; can still sign: {', '.join(role['waiting_for'])}"
+        have = f"have {len(role['signed_by'])} of {role['threshold']}"
+        until = role["expires"][:16].replace("T", " ")
+        line = valid % (people, until)
+        expected.append(f"  {role['role']} {role['version']}: {have}, {line}")
+    indented = [line for line in text.splitlines() if line.startswith("  ")]
+    assert [text.splitlines()[0], *indented] == expected
+
+
+def test_every_kind_of_proposal_says_the_same_to_programs_and_to_people(estate: Estate) -> None:
+    estate.publish("1.0")
+    repository, citra = Repository.read(estate.store), estate.folder / "more"
+    signers.generate("citra", citra, PASSPHRASE, rounds=ROUNDS)
+    keys = [estate.public("ani"), signers.read_public(citra / "citra.pub")]
+    change = [propose.Assignment(role, keys, 2) for role in ("root", "targets")]
+    propose.people(repository, change, estate.draft("people"))
+    propose.renewal(repository, "app", estate.draft("renewal"))
+    propose.withdrawal(repository, "app", "1.0", "wrong prices", estate.draft("withdrawal"))
+    propose.builds(repository, "app", BuildPolicy(sbom=True), estate.draft("builds"))
+    hotfix = estate.propose(estate.build("2.0"), Lane.HOTFIXES)
+    estate.sign(hotfix, "tono")
+    kinds = set()
+    for folder in (estate.folder / "proposals").iterdir():
+        plain = _as_json(folder)
+        _says_the_same(plain, _as_text(folder))
+        kinds.add(plain["kind"])
+    assert kinds == set(KINDS) - {"breakglass"}
+
+
+def test_a_name_that_no_person_can_have_is_never_shown(estate: Estate) -> None:
+    """It could make a terminal show something else."""
+    plain = estate.public("joko").to_dict() | {PERSON_FIELD: "joko\x1b[2J"}
+    with pytest.raises(Tampered, match="does not say whose it is"):
+        person_of(SSlibKey.from_dict(keyid_of(plain), plain))
 
 
 def test_a_new_repository_names_every_person_and_key(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ It has no logic of its own: each step is the call that a command makes. ``build`
 ``sign`` are there one by one for tests that stop in the middle.
 """
 
+import getpass
 import hashlib
 import json
 import shutil
@@ -98,7 +99,7 @@ class Estate:
         for person in PEOPLE:
             signers.generate(person, folder / "keys", PASSPHRASE, rounds=ROUNDS)
         settings = Settings(home=folder / "home")
-        home.make_home(settings, "", {})
+        home.make_home(settings, "", {}, getpass.getuser())
         passphrase = (settings.online_keys_folder / home.PASSPHRASE_FILE).read_text().strip()
         online = load_online_keys(settings.online_keys_folder, passphrase)
         estate = cls(

@@ -37,6 +37,7 @@ from manifests.rollout import Gates, Ring, Schedule, ScheduledWave
 from manifests.site import InstalledProduct, SitePolicy, SiteProfile
 from manifests.target_paths import Lane
 from tests.simulators.estate import Estate
+from tests.simulators.staff import hire
 
 PRODUCT = "app"
 BEGIN = datetime(2026, 11, 25, 2, 0, tzinfo=UTC)
@@ -248,7 +249,7 @@ class House:
     def start(self, version: str, plan: Schedule, *, lane: Lane = Lane.RELEASES) -> Release:
         """Publish a release that may spread at once by its own pace, and start its rollout."""
         release = self.estate.publish(version, lane=lane)
-        rollouts.start(self.database, release, plan, "ani", self.clock.now)
+        rollouts.start(self.database, release, plan, "sari", self.clock.now)
         self.tick()
         return release
 
@@ -268,6 +269,7 @@ class House:
         database = Database.open(estate.settings)
         event.listen(database.engine, "connect", in_haste)
         database.engine.dispose()
+        hire(database, clock.now)
         return cls(
             Server(estate.settings, database, estate.store, estate.online, clock), estate, clock
         )

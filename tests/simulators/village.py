@@ -265,12 +265,16 @@ def program_fields(version: str) -> dict[str, Any]:
 
 
 @contextmanager
-def open_village(folder: Path) -> Iterator[Village]:
-    """Build it, serve it, and put everything away at the end."""
+def open_village(folder: Path, **changed: Any) -> Iterator[Village]:
+    """Build it, serve it, and put everything away at the end.
+
+    Args:
+        changed: settings of the server.
+    """
     estate = Estate.create(folder, PRODUCT)
     port = free_port()
     settings = Settings(
-        **{**estate.settings.model_dump(), "public_url": f"http://127.0.0.1:{port}"},
+        **{**estate.settings.model_dump(), "public_url": f"http://127.0.0.1:{port}", **changed},
     )
     server = Server(settings, Database.open(settings), estate.store, estate.online)
     village = Village(folder, estate, server)

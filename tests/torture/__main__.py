@@ -32,6 +32,7 @@ ROWS = (
     "evil_control_plane",
     "scheduler_kills",
     "window_oracle_zones",
+    "audit_tampering",
 )
 """Each is the module of that name in this folder, with a function ``run``."""
 

@@ -1,6 +1,6 @@
-"""Every document that reaches an agent from outside, with the agent's real reader of it.
+"""Every document that reaches an agent or an officer from outside, with the real reader of it.
 
-A reader returns when the document is valid, and then uses it as the agent would; it raises an
+A reader returns when the document is valid, and then uses it as its program would; it raises an
 ``UpdateError`` when it is not. Anything else is a fault.
 """
 
@@ -29,7 +29,7 @@ from manifests.target_paths import Lane, manifest_path
 from tests.simulators.repository import OPEN, SimulatedRepository
 from tests.torture.mutation import changed, mutated
 from tests.torture.readers_of_files import applied_deltas, archives, deltas
-from tests.torture.readers_of_messages import invitations, messages, policies, rich_policy
+from tests.torture.readers_of_messages import blocks, invitations, messages, policies, rich_policy
 from tests.torture.subject import NOW, Subject
 
 
@@ -60,6 +60,7 @@ def subjects(folder: Path) -> list[Subject]:
         *messages(),
         policies(folder / "policy"),
         invitations(),
+        blocks(),
     ]
 
 

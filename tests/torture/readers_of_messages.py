@@ -1,6 +1,7 @@
 """Messages between sites and the server, and what people write, with their readers."""
 
 import base64
+import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from securesystemslib.signer import CryptoSigner
 from client_updater import settings
 from client_updater.errors import PolicyInvalid
 from client_updater.state import StateFolder
+from manifests.audit_checkpoint import CHECKPOINT_TYPE, AuditCheckpoint, newer
 from manifests.check_in import CheckIn, CheckInAnswer, EnrolmentAnswer, Invitation, ReportReceipt
 from manifests.documents import Document
 from manifests.envelope import open_sealed, peek, public_hex, seal, site_key
@@ -22,6 +24,7 @@ from manifests.install_report import REPORT_TYPE, InstallReport, Phase
 from manifests.rollout import Ring
 from manifests.site import EmergencyPolicy, SitePolicy, SiteProfile
 from manifests.window import Blackout, MaintenanceWindow
+from signing import text_block
 from tests.torture.mutation import mutated, mutated_toml
 from tests.torture.subject import NOW, Subject
 
@@ -42,6 +45,12 @@ def messages() -> list[Subject]:
             open_sealed(seal(data, REPORT_TYPE, signer), REPORT_TYPE, known)
         )
 
+    seen = AuditCheckpoint(seq=7, hash="0" * 64, at=NOW)
+    witnessed = seal(seen.to_bytes(), CHECKPOINT_TYPE, signer)
+
+    def remembered(data: bytes) -> object:
+        return newer("", data.decode("utf-8", "surrogateescape"))
+
     answers: list[Document] = [
         CheckInAnswer(poll_seconds=300, root_version=2, hold="because"),
         ReportReceipt(site_id="site-1", sequence=7, sha256="0" * 64),
@@ -60,6 +69,7 @@ def messages() -> list[Subject]:
         Subject("report", bodies, signed_body, 8),
         Subject("report as it is read", bodies, InstallReport.from_bytes, 6),
         Subject("check-in", [check_in.to_bytes()], CheckIn.from_bytes, 3),
+        Subject("audit checkpoint", [witnessed], remembered, 2),
         *(
             Subject(type(answer).__name__, [answer.to_bytes()], type(answer).from_bytes, 2)
             for answer in answers
@@ -169,3 +179,22 @@ def invitations() -> Subject:
         return Invitation.from_text(data.decode("utf-8", "replace"))
 
     return Subject("invitation", [invitation.to_text().encode()], read, 6, mutate)
+
+
+def blocks() -> Subject:
+    """A proposal as a block of text, as it is pasted on an officer's machine."""
+    edges = text_block.Block(text_block.Cargo.PROPOSAL, "0" * 16, {"proposal.json": b"{}"})
+    text = text_block.to_text(edges).encode()
+    begin, end = text.splitlines()[0], text.splitlines()[-1]
+    inside = zlib.decompress(text_block._joined(text.decode().splitlines()[1:-1]))
+
+    def mutate(random: Random, data: bytes, others: Sequence[bytes]) -> bytes:
+        if random.random() < 0.4:
+            return mutated(random, data, others)
+        packed = zlib.compress(mutated(random, inside, [inside]))
+        if random.random() < 0.3:
+            packed = mutated(random, packed, [packed])
+        lines = (line.encode() for line in text_block._lines(packed))
+        return b"\n".join([begin, *lines, end])
+
+    return Subject("block of text", [text], text_block.from_text, 3, mutate)

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from icalendar import Calendar
-from starlette.testclient import TestClient
 
 from distribution import (
     calendar_access,
@@ -14,9 +13,7 @@ from distribution import (
     freeze_records,
     freezes,
     plans,
-    staff,
 )
-from distribution.api import application
 from distribution.calendar_import import read_freezes
 from distribution.errors import Invalid, NotAllowed, NotFound
 from distribution.freeze_records import Scope
@@ -27,6 +24,7 @@ from manifests.rollout import Ring, RolloutPlan
 from manifests.site import InstalledProduct, SitePolicy
 from manifests.target_paths import plan_path
 from tests.simulators.house import BEGIN, PRODUCT, House, Talker, schedule
+from tests.simulators.staff import api_of, token_of
 
 ALL = 10_000
 WHY = Word("wati", "the client closes its books")
@@ -135,8 +133,8 @@ def test_lifted_it_is_gone_from_the_plan_and_the_record_says_who_and_why(house: 
     announce(house, Scope.EVERYTHING)
     word = Word("budi", "the books are closed")
     with pytest.raises(NotAllowed, match="wati announced freeze 1, and budi is no approver"):
-        freezes.lift(house.database, 1, word, (), house.clock.now)
-    publish(house, freezes.lift(house.database, 1, word, ["budi"], house.clock.now))
+        freezes.lift(house.database, 1, word, house.clock.now, may_lift=False)
+    publish(house, freezes.lift(house.database, 1, word, house.clock.now, may_lift=True))
     assert in_plan(house) == ()
     with house.database.reading() as session:
         lifted, announced = freeze_records.changes(session)
@@ -145,7 +143,7 @@ def test_lifted_it_is_gone_from_the_plan_and_the_record_says_who_and_why(house: 
     )  # fmt: skip
     assert (announced.by, announced.what) == ("wati", "freeze announced: closing")
     with pytest.raises(NotFound):
-        freezes.lift(house.database, 1, word, ["budi"], house.clock.now)
+        freezes.lift(house.database, 1, word, house.clock.now, may_lift=True)
 
 
 def test_one_that_is_over_leaves_by_itself(house: House) -> None:
@@ -174,7 +172,7 @@ def test_what_is_refused(house: House) -> None:
 
 def test_what_an_administrator_changes_is_recorded_as_the_site_tells_it(house: House) -> None:
     shop = house.site("shop")
-    with TestClient(application(house.server)) as client:
+    with api_of(house.server) as client:
         policy = SitePolicy.from_plain({"windows": [WINDOW]})
         assert client.post("/v1/check-in", content=says(shop, policy)).status_code == 200
         house.clock.forward(60)
@@ -212,7 +210,7 @@ def test_a_client_sees_its_windows_freezes_and_planned_installs(house: House) ->
     release = house.start("2.0", schedule(ALL))
     own = {"name": "stocktaking", "starts_at": BEGIN, "ends_at": BEGIN + timedelta(hours=5)}
     policy = SitePolicy.from_plain({"windows": [WINDOW], "blackouts": [own]})
-    with TestClient(application(house.server)) as client:
+    with api_of(house.server) as client:
         client.post("/v1/check-in", content=says(shop, policy))
     announce(house, Scope.CLIENT, "klinik", CLOSING.model_copy(update={"name": "secret"}))
     announce(house, Scope.EVERYTHING)
@@ -253,8 +251,8 @@ def test_what_is_exported_is_read_back_as_the_same_freeze(house: House) -> None:
 
 def test_over_the_api_a_freeze_is_announced_listed_and_lifted(house: House) -> None:
     house.start("2.0", schedule(ALL))
-    token = staff.make_token(house.server.settings, "ani", house.clock.now)
-    with TestClient(application(house.server)) as client:
+    token = token_of(house.database, "ani", house.clock.now)
+    with api_of(house.server) as client:
         client.headers["Authorization"] = f"Bearer {token}"
         what = {
             "name": "closing",
@@ -297,7 +295,7 @@ def test_the_subscribe_address_opens_that_clients_calendar_and_nothing_else(hous
     house.site("shop")
     house.site("theirs", client_id="klinik")
     token = calendar_access.make_token(house.database, "warung", "ani", house.clock.now)
-    with TestClient(application(house.server)) as client:
+    with api_of(house.server) as client:
         path = calendar_access.address("", "warung", token)
         answer = client.get(path)
         assert answer.status_code == 200
@@ -319,7 +317,7 @@ def test_a_new_address_ends_the_old_one_and_only_the_hash_is_kept(house: House) 
         calendar_access.make_token(house.database, "warung", "ani", house.clock.now)
         for _ in range(2)
     )
-    with TestClient(application(house.server)) as client:
+    with api_of(house.server) as client:
         status = [
             client.get(calendar_access.address("", "warung", token)).status_code
             for token in (old, new)

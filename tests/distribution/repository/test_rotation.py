@@ -8,7 +8,8 @@ from securesystemslib.signer import SSlibKey
 
 from distribution import catalogue, home
 from distribution.publish import renew
-from signing import propose, signers
+from distribution.recovery import rebuilt
+from signing import assignments, propose, signers
 from signing.errors import MissingSignatures, Tampered, UnfitRole, WrongKey
 from signing.metadata import TIMESTAMP_KEY, metadata_key, serialised, signed_by
 from signing.propose import Assignment
@@ -178,6 +179,59 @@ def test_a_thief_cannot_undo_a_withdrawal_through_a_rotation(
     assert catalogue.withdrawals(estate.store, "app")
 
 
+@pytest.mark.parametrize(
+    "listed",
+    [
+        {TARGETS: 99},
+        {TARGETS: 1},
+        {TARGETS: 0},
+        {"app": 99},
+        {"app": 0},
+        {"app.rollouts": 99},
+        {"evil": 2**63 - 1},
+    ],
+    ids=str,
+)
+def test_whatever_a_thief_lists_the_next_keys_list_what_people_signed(
+    estate: Estate, reader: TufReader, listed: dict[str, int]
+) -> None:
+    estate.publish("2.0")
+    before = Repository.read(estate.store).listed
+    _push_versions(estate, 2**31, listed)
+    new = home.make_next_keys(estate.settings, passphrase(estate))
+    repository = rebuilt(estate.store)
+    draft = estate.draft("stolen")
+    changed = assignments.of_the_server(repository, new, beside=False)
+    propose.people(repository, changed, draft)
+    estate.sign(draft.folder, *OFFICERS)
+    estate.publish_proposal(draft.folder)
+    after = Repository.read(estate.store).listed
+    assert after == before | {TARGETS: before[TARGETS] + 1, "app.rollouts": after["app.rollouts"]}
+    newest = "releases/app/2.0/manifest.json"
+    assert reader.read(newest, "rollouts/app/plan.json")[newest]
+    estate.publish("3.0")
+    estate.roll_out("3.0")
+    assert TufReader(estate.folder / "cold", estate.store, estate.root).read(newest)[newest]
+
+
+@pytest.mark.parametrize("left", [b"", b"{}", b"nonsense"])
+def test_a_timestamp_of_nobodys_is_left_behind_with_the_old_keys(
+    estate: Estate, reader: TufReader, left: bytes
+) -> None:
+    """Whoever has the bucket can spoil it without any key; no client believes that."""
+    _, tag = estate.store.read_tagged(TIMESTAMP_KEY)
+    estate.store.replace(TIMESTAMP_KEY, left, tag)
+    new = home.make_next_keys(estate.settings, passphrase(estate))
+    repository = rebuilt(estate.store)
+    draft = estate.draft("stolen")
+    changed = assignments.of_the_server(repository, new, beside=False)
+    propose.people(repository, changed, draft)
+    estate.sign(draft.folder, *OFFICERS)
+    estate.publish_proposal(draft.folder)
+    assert reader.read(MANIFEST)[MANIFEST]
+    estate.publish("2.0")
+
+
 def test_keys_that_were_taken_away_are_believed_by_nobody(estate: Estate) -> None:
     estate.publish("1.0")
     store, before = estate.store, estate.store.read(TIMESTAMP_KEY)
@@ -201,7 +255,8 @@ def _push_versions(estate: Estate, version: int, listed: Mapping[str, int] | Non
     repository, keys = Repository.read(estate.store), estate.online.generations[0]
     assert repository.snapshot and repository.timestamp and repository.timestamp_tag
     life = repository.snapshot.signed.expires
-    snapshot = next_snapshot(repository.snapshot.signed, version, life, listed or {})
+    roles = {**repository.listed, **(listed or {})}
+    snapshot = next_snapshot(version, life, {role: n for role, n in roles.items() if n})
     estate.store.create(
         metadata_key(SNAPSHOT, version), serialised(signed_by(keys.snapshot, snapshot))
     )

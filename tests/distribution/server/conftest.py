@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from distribution import staff
-from distribution.api import application
 from tests.simulators.house import Clock, House
+from tests.simulators.staff import api_of, token_of
 
 
 @pytest.fixture
@@ -28,13 +27,13 @@ def house(tmp_path: Path, clock: Clock) -> Iterator[House]:
 @pytest.fixture
 def token(house: House) -> str:
     """Ani's, on the API."""
-    return staff.make_token(house.server.settings, "ani", house.clock.now)
+    return token_of(house.database, "ani", house.clock.now)
 
 
 @pytest.fixture
 def client(house: House) -> Iterator[TestClient]:
     """The API in this process; a stranger's voice."""
-    with TestClient(application(house.server), raise_server_exceptions=False) as client:
+    with api_of(house.server) as client:
         yield client
 
 

@@ -15,6 +15,7 @@ from manifests.failures import FailureCode, Tier
 from manifests.rollout import RolloutPlan
 from manifests.target_paths import plan_path
 from tests.simulators.house import PRODUCT, House, schedule
+from tests.simulators.staff import token_of
 
 ALL = 10_000
 WATI = Word("wati", "they count their stock")
@@ -77,14 +78,14 @@ def test_only_who_put_it_on_or_an_approver_takes_it_off(house: House) -> None:
     now, database = house.clock.now, house.database
     joko = Word("joko", "I am in a hurry")
     with pytest.raises(NotAllowed, match="wati put brake"):
-        brakes.take_off(database, number, joko, ["budi"], now)
+        brakes.take_off(database, number, joko, now, may_lift=False)
     assert shop.check_in().hold
-    brakes.take_off(database, number, Word("budi", "all is counted"), ["budi"], now)
+    brakes.take_off(database, number, Word("budi", "all is counted"), now, may_lift=True)
     assert not shop.check_in().hold
     with pytest.raises(Conflict, match="by budi already"):
-        brakes.take_off(database, number, WATI, [], now)
+        brakes.take_off(database, number, WATI, now, may_lift=False)
     mine = brake(house, Scope.SITE, "shop").number
-    brakes.take_off(database, mine, WATI, [], now)
+    brakes.take_off(database, mine, WATI, now, may_lift=False)
     with house.database.reading() as session:
         assert brakes.listed(session) == []
         assert [each.off_by for each in brakes.listed(session, also_off=True)] == ["budi", "wati"]
@@ -97,7 +98,7 @@ def test_a_brake_on_nothing_or_without_a_reason_is_refused(house: House) -> None
     with pytest.raises(Invalid):
         brakes.put_on(house.database, Scope.GLOBAL, "", Word("wati", " "), house.clock.now)
     with pytest.raises(NotFound):
-        brakes.take_off(house.database, 99, WATI, [], house.clock.now)
+        brakes.take_off(house.database, 99, WATI, house.clock.now, may_lift=False)
 
 
 def test_a_braked_site_holds_up_nobody_else(house: House) -> None:
@@ -121,7 +122,7 @@ def test_no_wave_opens_under_a_brake_on_the_product(house: House) -> None:
         verdict = verdict_on(house.server, session, row, house.clock.now)
         assert "a brake on everything is on (wati" in str(verdict)
         assert rollouts.course_of(session, row).open_waves == 1
-    brakes.take_off(house.database, number, WATI, [], house.clock.now)
+    brakes.take_off(house.database, number, WATI, house.clock.now, may_lift=False)
     house.tick(1)
     with house.database.reading() as session:
         row = rollouts.find(session, PRODUCT, "2.0")
@@ -212,7 +213,7 @@ def test_a_listing_names_every_brake_that_holds_a_site(house: House, ani: TestCl
 # --- as staff say it
 
 
-def test_over_the_api_the_token_says_who(ani: TestClient, house: House) -> None:
+def test_over_the_api_the_token_says_who(ani: TestClient, client: TestClient, house: House) -> None:
     shop = house.site("shop")
     house.start("2.0", schedule(ALL))
     wanted = {"scope": "product", "target": PRODUCT, "reason": "they count their stock"}
@@ -224,7 +225,9 @@ def test_over_the_api_the_token_says_who(ani: TestClient, house: House) -> None:
     assert ani.post("/v1/brakes", json={**wanted, "scope": "street"}).status_code == 422
     assert ani.post("/v1/brakes/1/off", json={"reason": "over"}).json()["off_by"] == "ani"
     other = brakes.put_on(house.database, Scope.SITE, "shop", WATI, house.clock.now)
-    refused = ani.post(f"/v1/brakes/{other.number}/off", json={"reason": "over"})
+    joko = {"Authorization": f"Bearer {token_of(house.database, 'joko', house.clock.now)}"}
+    path = f"/v1/brakes/{other.number}/off"
+    refused = client.post(path, json={"reason": "over"}, headers=joko)
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "not_allowed")
     assert [b["number"] for b in ani.get("/v1/brakes").json()] == [other.number]
     assert len(ani.get("/v1/brakes", params={"also_off": True}).json()) == 2
@@ -243,7 +246,7 @@ def test_over_the_api_a_yes_and_a_recall(ani: TestClient, house: House) -> None:
     assert ani.get("/v1/sites/shop/windows").json() == []
 
 
-def test_on_the_command_line(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_the_command_line(house: House) -> None:
     shop = house.site("shop")
     house.start("2.0", schedule(ALL))
 
@@ -256,11 +259,11 @@ def test_on_the_command_line(house: House, monkeypatch: pytest.MonkeyPatch) -> N
     assert "wati: stock" in shop.check_in().hold
     assert "client warung" in hsp("brake", "list").output
     assert "wati put brake 1 on" in hsp("brake", "off", "1", "--reason", "x", "--by", "joko").output
-    monkeypatch.setenv("HSP_APPROVERS", "budi sri")
     assert hsp("brake", "off", "1", "--reason", "over", "--by", "budi").exit_code == 0
     assert hsp("brake", "on", "--reason", "x").exit_code == 2
     assert hsp("brake", "on", "--global", "--site", "shop", "--reason", "x").exit_code == 2
-    words = ("rollout", "approve", PRODUCT, "2.0", "--client", "warung", "--reason", "by phone")
+    who = ("--client", "warung", "--by", "wati")
+    words = ("rollout", "approve", PRODUCT, "2.0", *who, "--reason", "by phone")
     assert "warung has approved app 2.0" in hsp(*words).output
     assert "is recalled" in hsp("rollout", "recall", PRODUCT, "2.0", "--reason", "prices").output
     assert hsp("site", "windows", "shop").exit_code == 0

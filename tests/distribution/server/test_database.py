@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from sqlmodel import select
 
+from distribution import audit
 from distribution import database as databases
 from distribution.database import Database, check_answers
 from distribution.errors import Misconfigured, Unavailable
@@ -15,11 +16,13 @@ from manifests.rollout import Ring
 from tests.simulators.house import House
 
 MOMENT = datetime(2026, 11, 25, 9, 0, tzinfo=timezone(timedelta(hours=7)))
+ADDED = audit.Deed("ani", "client.add", "client warung")
 
 
 def test_moments_come_back_aware_and_in_utc(house: House) -> None:
     with house.database.writing() as session:
         session.add(Client(id="warung", created_at=MOMENT))
+        audit.note(session, ADDED, MOMENT)
     with house.database.reading() as session:
         found = session.get_one(Client, "warung").created_at
     assert found == MOMENT
@@ -44,7 +47,7 @@ def test_a_transaction_is_whole_or_nothing(house: House) -> None:
 def test_a_reader_does_not_wait_for_a_writer(house: House) -> None:
     with house.database.writing() as writer:
         writer.add(Client(id="warung", created_at=MOMENT))
-        writer.flush()
+        audit.note(writer, ADDED, MOMENT)
         with house.database.reading() as reader:
             assert reader.exec(select(Client.id)).all() == []
 
@@ -56,6 +59,7 @@ def test_a_writer_that_waits_too_long_is_told_to_try_again(
     impatient = Database.open(house.server.settings)
     with house.database.writing() as writer:
         writer.add(Client(id="warung", created_at=MOMENT))
+        audit.note(writer, ADDED, MOMENT)
         with pytest.raises(Unavailable, match="locked"), impatient.writing():
             pass
     impatient.close()

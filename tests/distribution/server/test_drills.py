@@ -148,7 +148,7 @@ def test_failed_polls_are_counted_while_a_drill_is_open(tmp_path: Path) -> None:
     records.begin(house.database, begun, Goal(newer={"root": 1}))
     polls()
     polls()
-    records.close(house.database, "expiring", "", house.clock.forward(60))
+    records.close(house.database, "expiring", "", "ani", house.clock.forward(60))
     polls()
     with house.database.reading() as session:
         assert [row.failed_polls for row in records.listed(session, 10)] == [2]

@@ -77,7 +77,7 @@ def test_the_floor_is_taken_over_and_nothing_that_was_decided_is_forgotten(house
         plans.publish(server.database, server.store, server.online, PRODUCT, now)
     assert "hsp repair plan-serial app" in refused.value.hint
 
-    words = ["--home", str(server.settings.home), "repair", "plan-serial", PRODUCT, "--by", "budi"]
+    words = ["--home", str(server.settings.home), "repair", "plan-serial", PRODUCT, "--by", "wati"]
     with time_machine.travel(now, tick=False):  # the command asks the machine's clock
         result = CliRunner().invoke(main, words)
         again = CliRunner().invoke(main, words)
@@ -89,7 +89,7 @@ def test_the_floor_is_taken_over_and_nothing_that_was_decided_is_forgotten(house
     assert new["2.0"].last_change == old["2.0"].last_change, "who stopped it, and why"
     assert new["2.1"].state == "paused", "a word that was said since the restore stays"
     assert new["2.1"].waves == old["2.1"].waves
-    assert (new["2.2"].state, new["2.2"].last_change.by) == ("paused", "budi")
+    assert (new["2.2"].state, new["2.2"].last_change.by) == ("paused", "wati")
     assert new["2.2"].waves == old["2.2"].waves
     assert after.brakes == before.brakes
     assert after.freezes == before.freezes == (CLOSING, NIGHT)

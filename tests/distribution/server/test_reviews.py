@@ -28,6 +28,7 @@ from signing.roles import BREAKGLASS
 from signing.update_repository import Repository
 from tests.simulators.estate import OFFICERS, Estate
 from tests.simulators.house import House
+from tests.simulators.insider import unnoticed
 
 
 def proposed(house: House, version: str, *signers: str) -> Path:
@@ -283,7 +284,7 @@ def test_a_restored_database_gets_its_reviews_back(house: House) -> None:
     house.clock.forward(60)
     publishes(house, proposed(house, "2.1", "wati"))
     before = {review.release: review.signed_by for review in listed(house)}
-    with house.database.writing() as session:
+    with unnoticed(house.database) as session:
         for row in session.exec(reviews.select(ReviewRow)).all():
             session.delete(row)
     house.clock.forward(7 * 86_400)

@@ -46,7 +46,7 @@ def test_a_started_rollout_is_in_the_signed_plan_with_its_first_wave_open(house:
     house.start("2.0", schedule(1000, 5000, ALL))
     assert states(house) == {"releases/app/2.0/manifest.json": RolloutState.RUNNING}
     assert openings(house) == [0, None, None]
-    assert published(house).rollouts[0].last_change.by == "ani"
+    assert published(house).rollouts[0].last_change.by == "sari"
 
 
 def test_waves_open_when_the_one_before_has_soaked_and_passed(house: House) -> None:
@@ -167,7 +167,7 @@ def test_who_paused_it_and_why_is_kept_after_it_goes_on(house: House) -> None:
     with house.database.reading() as session:
         told = session.exec(select(RolloutChange.by, RolloutChange.reason)).all()
     assert told == [
-        ("ani", "started with the schedule quick"),
+        ("sari", "started with the schedule quick"),
         ("ani", "prices are missing"),
         ("budi", "it was the network"),
     ]

@@ -1,0 +1,91 @@
+"""Which tables are audited, and of the others why not. A test keeps the list complete.
+
+What people and the scheduler decide is audited; what a machine keeps for itself is not, and neither
+is what somebody has signed: that proves itself.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+_NOTHING: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a table is audited.
+
+    Attributes:
+        but: its columns that are not, and why.
+    """
+
+    but: Mapping[str, str] = field(default_factory=dict)
+
+
+_TOLD = "told by the site at its check-in"
+
+AUDITED: Mapping[str, Rule] = {
+    "client": Rule(),
+    "site": Rule(
+        {
+            "last_seen": "when it was heard of",
+            "expected_by": "when its stick should be back: the export itself is noted",
+            "check_in": _TOLD,
+            "root_version": _TOLD,
+            "timestamp_version": _TOLD,
+            "problem": _TOLD,
+            "place_base": "counted from its receipts",
+        }
+    ),
+    "invitation": Rule(),
+    "rolloutrow": Rule(),
+    "waverow": Rule(),
+    "rolloutchange": Rule(),
+    "brakerow": Rule(),
+    "clientapproval": Rule(),
+    "freezerow": Rule(),
+    "calendarchange": Rule(),
+    "calendartoken": Rule(),
+    "reviewrow": Rule(),
+    "account": Rule(),
+    "rolegrant": Rule(),
+    "apitoken": Rule(),
+    "publication": Rule(),
+    "drillrow": Rule(
+        {
+            "failed_polls": "counted from check-ins",
+            "notice_id": "when the change of keys was found in the repository",
+        }
+    ),
+    "publishedrole": Rule(),
+}
+
+EXEMPT: Mapping[str, str] = {
+    "auditrow": "the log itself, guarded by its own chain",
+    "checkpointrow": "signed itself, and in the bucket too",
+    "siteproduct": "told by the site at its check-in",
+    "receipt": "signed by the site: evidence itself",
+    "attempt": "counted from receipts",
+    "alarm": "what the API noticed; the desk makes tickets of it",
+    "problem": "opened and closed by reports and rules; the desk notes what people do to it",
+    "incident": "opened and closed by reports and rules; the desk notes what people do to it",
+    "planrow": "follows from the rollouts, brakes and freezes, which are audited; signed itself",
+    "deltarow": "what came of making deltas, which are signed themselves",
+    "lease": "which scheduler leads",
+    "turnrow": "whose turn it is, by what the sites drew",
+    "noticerow": "when sites learnt of a change, by their check-ins",
+    "eventrow": "told to whoever watches, and forgotten after days",
+    "windowrow": "what came of a maintenance window, by receipts",
+    "unneededrow": "what retention has found to be unneeded",
+    "siteboot": "told by the site at its check-in; what follows from it is a brake, and noted",
+    "password": "secret; that somebody set one is a deed of its own",
+    "tokenuse": "when a token was last used",
+    "loginsession": "that somebody logged in or out is a deed of its own; this follows the browser",
+    "pendinglogin": "a login on its way to the provider and back",
+    "sbomrow": "an index of SBOMs, which are signed",
+    "componentrow": "an index of SBOMs, which are signed",
+}
+
+
+def rule_of(table: str) -> Rule | None:
+    """How a table is audited; None where it is not."""
+    return AUDITED.get(table)

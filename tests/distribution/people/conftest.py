@@ -1,0 +1,44 @@
+"""A server of each test's own, with its people."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from tests.simulators.house import Clock, House
+from tests.simulators.staff import api_of, token_of
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The server's time; it moves when the test says so."""
+    return Clock()
+
+
+@pytest.fixture
+def house(tmp_path: Path, clock: Clock) -> Iterator[House]:
+    """A server over an estate of its own: SQLite, a directory, real keys."""
+    built = House.build(tmp_path, clock)
+    yield built
+    built.database.close()
+
+
+@pytest.fixture
+def client(house: House) -> Iterator[TestClient]:
+    """The API in this process; a stranger's voice."""
+    with api_of(house.server) as client:
+        yield client
+
+
+Bearer = Callable[[str], dict[str, str]]
+
+
+@pytest.fixture
+def bearer(house: House) -> Bearer:
+    """The header of somebody with a token."""
+
+    def header(name: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {token_of(house.database, name, house.clock.now)}"}
+
+    return header
