@@ -121,14 +121,14 @@ def _share(scale: Scale, share: Share) -> Outcome:
 def _refusals(calls: int, scale: Scale) -> Iterator[Refusal]:
     """Each number at each call, once and lasting.
 
-    In the short form the numbers at each call by turns, and lasting refusals at every third call.
+    In the short form the numbers at each call by turns, and lasting refusals at every sixth call.
     """
     numbers = list(CODES)
     for at in range(1, calls + 1):
         some = [numbers[at % len(numbers)]]
         once = numbers if scale is Scale.TORTURE else some
         yield from (Refusal(each, at, lasts=False) for each in once)
-        lasting = numbers if scale is Scale.TORTURE else some if at % 3 == 0 else []
+        lasting = numbers if scale is Scale.TORTURE else some if at % 6 == 0 else []
         yield from (Refusal(each, at, lasts=True) for each in lasting)
 
 
