@@ -40,10 +40,10 @@ lint: $(READY)
 test: lint unit journeys
 
 unit: $(READY)
-	$(BIN)/pytest -n 3 -q -m "not journey"
+	$(BIN)/pytest -n 2 -q -m "not journey"
 
 journeys: $(READY)
-	$(BIN)/pytest -n 3 --dist worksteal -q -m journey
+	$(BIN)/pytest -n 2 --dist worksteal -q -m journey
 
 agent: $(READY)
 	@infra/agent.sh $(VENV)
