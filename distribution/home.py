@@ -1,7 +1,6 @@
 """A server's home on disk: settings, online keys, the first person; made by ``hsp init``."""
 
 import json
-import os
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from distribution.errors import Conflict, Misconfigured, Unavailable
 from distribution.online_keys import NAMES, NEXT, server_key
 from distribution.people import founding
 from distribution.people.accounts import checked_name
+from distribution.private_files import write_new
 from distribution.settings import SETTINGS_FILE, Settings
 from distribution.store_errors import in_server_words
 from signing.roles import SERVER
@@ -160,12 +160,6 @@ def _make_keys(folder: Path, passphrase: str, elsewhere: Mapping[str, SSlibKey])
     rounds = ROUNDS
     if in_files and not passphrase:
         passphrase, rounds = secrets.token_urlsafe(32), ROUNDS_FOR_RANDOM
-        _write_secret(folder / PASSPHRASE_FILE, passphrase)
+        write_new(folder / PASSPHRASE_FILE, passphrase)
     for name in in_files:
         generate(name, folder, passphrase, person=SERVER, rounds=rounds)
-
-
-def _write_secret(file: Path, text: str) -> None:
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as opened:
-        opened.write(text + "\n")

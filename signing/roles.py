@@ -37,6 +37,8 @@ ROOT, TARGETS, SNAPSHOT, TIMESTAMP = "root", "targets", "snapshot", "timestamp"
 HOTFIXES, BREAKGLASS = Lane.HOTFIXES.value, Lane.BREAKGLASS.value
 PRODUCT, ROLLOUTS = "product", "rollouts"
 """Kinds of roles of which every product has one; rows of the table, not names of roles."""
+BY_THE_SERVER = (TIMESTAMP, SNAPSHOT, ROLLOUTS)
+"""The rows that the server signs by itself."""
 
 ACCEPTED_SCHEMES = {"ed25519": "ed25519", "ecdsa": "ecdsa-sha2-nistp256"}
 PERSON = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")

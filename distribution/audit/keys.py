@@ -14,6 +14,7 @@ from securesystemslib.signer import Key, Signer
 
 from distribution.errors import Unavailable
 from distribution.online_keys import server_key
+from distribution.private_files import write_over
 from distribution.server import PASSPHRASE_VARIABLE
 from distribution.settings import Settings
 from distribution.store_errors import in_server_words
@@ -96,10 +97,7 @@ def _make_passphrase(folder: Path) -> int:
     """A random one beside the key, unless the environment has one; how hard to stretch it."""
     if PASSPHRASE_VARIABLE in os.environ:
         return ROUNDS
-    (folder / "passphrase").unlink(missing_ok=True)
-    descriptor = os.open(folder / "passphrase", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as opened:
-        opened.write(secrets.token_urlsafe(32) + "\n")
+    write_over(folder / "passphrase", secrets.token_urlsafe(32))
     return ROUNDS_FOR_RANDOM
 
 

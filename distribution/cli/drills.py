@@ -76,6 +76,7 @@ def stolen_online_key(settings: Settings, yes: bool, by: str) -> None:
 @click.option("--officer", "officers", type=_key, multiple=True, help="A new officer's .pub.")
 @click.option(
     "--left-behind",
+    "old_home",
     type=click.Path(path_type=Path, file_okay=False),
     help="The old server's home: its sites are to move to this one.",
 )
@@ -83,10 +84,10 @@ def stolen_online_key(settings: Settings, yes: bool, by: str) -> None:
 @_by
 @click.pass_obj
 def compromised_root(
-    settings: Settings, officers: tuple[Path, ...], left_behind: Path | None, yes: bool, by: str
+    settings: Settings, officers: tuple[Path, ...], old_home: Path | None, yes: bool, by: str
 ) -> None:
     """As many officers' keys as sign a root: hand over (--officer), or leave it (--left-behind)."""
-    if (left_behind is None) == (not officers):
+    if (old_home is None) == (not officers):
         raise click.UsageError(
             "either the new officers by --officer, if nobody else has signed a root yet, or "
             "--left-behind with the old server's home, from the home of a new one"
@@ -94,15 +95,11 @@ def compromised_root(
     new = [read_public(file) for file in officers]
 
     def at(scene: Scene) -> Drill:
-        if left_behind is not None:
-            return _left_behind(scene, left_behind)
+        if old_home is not None:
+            return left_behind.drill(scene, old_home)
         return people.all_officers(scene, new)
 
     _walk(settings, at, by, yes=yes)
-
-
-def _left_behind(scene: Scene, old_home: Path) -> Drill:
-    return left_behind.drill(scene, old_home)
 
 
 @drill.command(expiring.NAME)

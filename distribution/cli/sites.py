@@ -1,6 +1,5 @@
 """``hsp site``: inviting sites and looking at them; ``hsp explain``."""
 
-import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from distribution.cli import acting, show
 from distribution.database import Database
 from distribution.errors import Misconfigured, UnknownProduct
 from distribution.people.roles import Permission
+from distribution.private_files import write_new
 from distribution.server import utc_now
 from distribution.settings import Settings
 from distribution.site_records import SiteRecord
@@ -86,9 +86,7 @@ def _check_products(store: Store, profile: SiteProfile) -> None:
 
 def _write(file: Path, text: str) -> None:
     try:
-        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-            opened.write(text + "\n")
+        write_new(file, text)
     except OSError as error:
         raise Misconfigured(
             f"{file} cannot be written: {error.strerror}; the invitation is lost",

@@ -13,9 +13,7 @@ from distribution.cli import show
 from distribution.settings import Settings
 from signing import wording
 from signing.cli import utc_now
-from signing.roles import ROLLOUTS, SNAPSHOT, TIMESTAMP, row_of
-
-_BY_THE_SERVER = (TIMESTAMP, SNAPSHOT, ROLLOUTS)
+from signing.roles import BY_THE_SERVER, row_of
 
 
 def register(program: click.Group) -> None:
@@ -65,7 +63,7 @@ def _state(age: Age, now: datetime) -> str:
 
 
 def _who_acts(role: str) -> str:
-    if row_of(role) in _BY_THE_SERVER:
+    if row_of(role) in BY_THE_SERVER:
         return "the server's scheduler, at half of its life"
     return f"people: hsp renew {role}"
 

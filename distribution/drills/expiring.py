@@ -10,10 +10,9 @@ from distribution.drills.steps import Drill, Scene, Step, finished, proposed
 from signing import propose
 from signing.draft import Draft
 from signing.proposal import Proposal
-from signing.roles import ROLLOUTS, SNAPSHOT, TIMESTAMP, row_of
+from signing.roles import BY_THE_SERVER, row_of
 
 NAME = "expiring"
-BY_THE_SERVER = (TIMESTAMP, SNAPSHOT, ROLLOUTS)
 
 
 def drill(scene: Scene) -> Drill:

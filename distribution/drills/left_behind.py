@@ -4,7 +4,6 @@ It is walked through in the home of the new repository; the old one's database s
 there are and what they run.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,6 +19,7 @@ from distribution.drills.people import COMPROMISED
 from distribution.drills.records import Goal
 from distribution.drills.steps import Drill, Scene, Step, closing
 from distribution.errors import Misconfigured
+from distribution.private_files import write_over
 from distribution.settings import Settings
 from distribution.tables import Invitation, Site, SiteProduct
 from manifests.site import SiteProfile
@@ -157,10 +157,7 @@ def _invite(scene: Scene, trust: catalogue.TrustState, profile: SiteProfile, fol
     file = folder / f"{profile.site_id}.txt"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        file.unlink(missing_ok=True)
-        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-            opened.write(invitation.to_text() + "\n")
+        write_over(file, invitation.to_text())
     except OSError as error:
         told = f"{file} cannot be written: {error.strerror}"
         raise Misconfigured(told, hint="make room, and say the same again") from error

@@ -1,6 +1,5 @@
 """The very first administrator, and their token: made by ``hsp init`` on the server's machine."""
 
-import os
 from datetime import datetime
 
 from sqlmodel import Session
@@ -12,6 +11,7 @@ from distribution.people import accounts, tokens
 from distribution.people.accounts import checked_name
 from distribution.people.roles import Role
 from distribution.people.tables import Account, RoleGrant
+from distribution.private_files import write_over
 from distribution.settings import Settings
 
 FOUNDER = "hsp init"
@@ -72,9 +72,6 @@ def _require_none(session: Session) -> None:
 def _write(settings: Settings, token: str) -> None:
     file = settings.staff_token_file
     try:
-        file.unlink(missing_ok=True)
-        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-            opened.write(token + "\n")
+        write_over(file, token)
     except OSError as error:
         raise Misconfigured(f"{file} cannot be written: {error.strerror}") from error
