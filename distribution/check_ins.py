@@ -78,11 +78,7 @@ def accept(
     with database.writing() as session:
         site = session.get_one(Site, said.site_id)
         if not _is_stale(site, said):
-            online_since = now - timedelta(seconds=settings.silent_after_seconds)
-            seen = said.root_version, said.timestamp_version
-            notices.heard(session, site, *seen, online_since, now)
-            _note(session, site, said, now)
-            site_identity.note_boot(session, site, said, now)
+            _hear(session, site, said, settings, now)
         site.last_seen, site.expected_by = max(site.last_seen, now), next_by
         session.add(site)
         _tell(session, site, said, now)
@@ -110,6 +106,14 @@ def _is_stale(site: Site, said: CheckIn) -> bool:
     """Older than what we have from the same run of the agent: overtaken on the way, or replayed."""
     known = fleet.check_in_of(site)
     return known is not None and known.boot_id == said.boot_id and said.at < known.at
+
+
+def _hear(session: Session, site: Site, said: CheckIn, settings: Settings, now: datetime) -> None:
+    online_since = now - timedelta(seconds=settings.silent_after_seconds)
+    seen = said.root_version, said.timestamp_version
+    notices.heard(session, site, *seen, online_since, now)
+    _note(session, site, said, now)
+    site_identity.note_boot(session, site, said, now)
 
 
 def _note(session: Session, site: Site, said: CheckIn, now: datetime) -> None:

@@ -14,7 +14,7 @@ from sqlmodel import col, select
 
 from distribution import catalogue, enrolment, fleet
 from distribution.control_tables import DrillRow
-from distribution.database import Database
+from distribution.database import DATABASE_FILE, Database
 from distribution.drills.people import COMPROMISED
 from distribution.drills.records import Goal
 from distribution.drills.steps import Drill, Scene, Step, closing
@@ -50,14 +50,17 @@ class OldEstate:
             Unavailable: the database does not answer.
         """
         settings = Settings.load(home)
-        if not settings.online_keys_folder.exists():
-            raise Misconfigured(f"{home} is not the home of a server", hint="name the old one's")
+        if not settings.database_url and not (home / DATABASE_FILE).exists():
+            raise Misconfigured(
+                f"{home} is not the home of a server: it has no {DATABASE_FILE}",
+                hint="name the old one's, or a copy of it",
+            )
         running: dict[str, Version] = {}
         with Database.open(settings).reading() as session:
             rows = session.exec(select(Site).where(col(Site.revoked_at).is_(None)))
             sites = {row.id: fleet.profile_of(row) for row in rows}
             for each in session.exec(select(SiteProduct)):
-                if each.version is not None:
+                if each.version is not None and each.site_id in sites:
                     known = running.get(each.product)
                     new = Version(each.version)
                     running[each.product] = max(known, new) if known else new
@@ -131,9 +134,9 @@ def _versions(scene: Scene, old: OldEstate) -> Step:
     for release in catalogue.releases(scene.store):
         product = release.manifest.product
         newest[product] = max(newest.get(product, release.version), release.version)
-    behind = [p for p, runs in old.running.items() if p in newest and newest[p] < runs]
+    behind = [p for p, runs in old.running.items() if p not in newest or newest[p] < runs]
     how = tuple(f"{p}: sites run {old.running[p]}; publish that or a newer one" for p in behind)
-    return Step("no product is older here than what sites run", not behind, how=how)
+    return Step("what sites run is published here, or something newer", not behind, how=how)
 
 
 def _enrolled(scene: Scene) -> dict[str, datetime]:

@@ -1,35 +1,11 @@
-"""A server of each test's own, with its people."""
+"""Anybody, on the API."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-from starlette.testclient import TestClient
 
-from tests.simulators.house import Clock, House
-from tests.simulators.staff import api_of, token_of
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """The server's time; it moves when the test says so."""
-    return Clock()
-
-
-@pytest.fixture
-def house(tmp_path: Path, clock: Clock) -> Iterator[House]:
-    """A server over an estate of its own: SQLite, a directory, real keys."""
-    built = House.build(tmp_path, clock)
-    yield built
-    built.database.close()
-
-
-@pytest.fixture
-def client(house: House) -> Iterator[TestClient]:
-    """The API in this process; a stranger's voice."""
-    with api_of(house.server) as client:
-        yield client
-
+from tests.simulators.house import House
+from tests.simulators.staff import token_of
 
 Bearer = Callable[[str], dict[str, str]]
 

@@ -1,27 +1,10 @@
-"""A server of each test's own."""
-
-from collections.abc import Iterator
-from pathlib import Path
+"""Ani, on the API."""
 
 import pytest
 from starlette.testclient import TestClient
 
-from tests.simulators.house import Clock, House
-from tests.simulators.staff import api_of, token_of
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """The server's time; it moves when the test says so."""
-    return Clock()
-
-
-@pytest.fixture
-def house(tmp_path: Path, clock: Clock) -> Iterator[House]:
-    """A server over an estate of its own: SQLite, a directory, real keys."""
-    built = House.build(tmp_path, clock)
-    yield built
-    built.database.close()
+from tests.simulators.house import House
+from tests.simulators.staff import token_of
 
 
 @pytest.fixture
@@ -31,14 +14,7 @@ def token(house: House) -> str:
 
 
 @pytest.fixture
-def client(house: House) -> Iterator[TestClient]:
-    """The API in this process; a stranger's voice."""
-    with api_of(house.server) as client:
-        yield client
-
-
-@pytest.fixture
 def ani(client: TestClient, token: str) -> TestClient:
-    """The same in Ani's voice."""
+    """The API in Ani's voice."""
     client.headers["Authorization"] = f"Bearer {token}"
     return client

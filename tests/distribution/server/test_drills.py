@@ -110,6 +110,7 @@ def test_how_a_root_was_lost_must_be_said(estate: Estate) -> None:
     nowhere = drill(estate, "compromised-root", "--left-behind", str(estate.folder / "nowhere"))
     assert nowhere.exit_code != 0
     assert "is not the home of a server" in nowhere.output
+    assert not (estate.folder / "nowhere").exists()
 
 
 def test_a_new_repository_with_older_versions_is_no_place_to_go(tmp_path: Path) -> None:
@@ -120,6 +121,7 @@ def test_a_new_repository_with_older_versions_is_no_place_to_go(tmp_path: Path) 
     site.check_in()
     old.database.close()
     words = ("compromised-root", "--left-behind", str(old.server.settings.home))
+    assert "app: sites run 2.0; publish that or a newer one" in drill(new, *words, "--yes").output
     new.publish("1.0")
     assert "app: sites run 2.0; publish that or a newer one" in drill(new, *words, "--yes").output
     new.publish("2.0")

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
 from tests.simulators.house import Clock, House
+from tests.simulators.staff import api_of
 
 
 @pytest.fixture
@@ -20,3 +22,10 @@ def house(tmp_path: Path, clock: Clock) -> Iterator[House]:
     built = House.build(tmp_path, clock)
     yield built
     built.database.close()
+
+
+@pytest.fixture
+def client(house: House) -> Iterator[TestClient]:
+    """The API in this process; a stranger's voice."""
+    with api_of(house.server) as client:
+        yield client
