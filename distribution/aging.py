@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from distribution import own_problems
 from distribution.database import Database
+from distribution.desk import own_problems
 from distribution.store_errors import in_server_words
 from manifests.failures import FailureCode
 from signing.roles import (

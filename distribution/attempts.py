@@ -11,11 +11,12 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select, update
 
-from distribution import events, support_desk
+from distribution import events
 from distribution.columns import BIGGEST
 from distribution.database import Database
+from distribution.desk import incidents
+from distribution.desk.incidents import Sighting
 from distribution.events import EventKind
-from distribution.support_desk import Sighting
 from distribution.tables import Attempt, Receipt
 from manifests import envelope
 from manifests.install_report import REPORT_TYPE, InstallReport, Phase
@@ -68,7 +69,7 @@ def _process(session: Session, receipt: Receipt, now: datetime) -> None:
     if report.product and report.version and report.release and report.phase is not Phase.REFUSED:
         _advance(session, receipt, report, now)
     if report.code is not None:
-        receipt.incident_id = support_desk.record(session, _sighting(receipt, report)).id
+        receipt.incident_id = incidents.record(session, _sighting(receipt, report)).id
     receipt.processed_at = now
     session.add(receipt)
 
@@ -105,7 +106,7 @@ def _advance(session: Session, receipt: Receipt, report: InstallReport, now: dat
     session.add(attempt)
     session.flush()
     if report.phase is Phase.CONFIRMED:
-        support_desk.confirmed(session, receipt.site_id, attempt.product, receipt.place, now)
+        incidents.confirmed(session, receipt.site_id, attempt.product, receipt.place, now)
 
 
 def _attempt(session: Session, receipt: Receipt, report: InstallReport) -> Attempt:

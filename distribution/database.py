@@ -35,6 +35,7 @@ from distribution import (  # noqa: F401 - they fill the metadata
 )
 from distribution.audit import tables as audit_tables  # noqa: F401 - they fill it too
 from distribution.audit.session import AuditedSession
+from distribution.desk import tables as desk_tables  # noqa: F401 - and they
 from distribution.errors import Misconfigured, Unavailable
 from distribution.people import tables as people_tables  # noqa: F401 - and they
 from distribution.settings import Settings

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, select
 
-from distribution import fleet, rollouts, support_desk
+from distribution import fleet, rollouts
 from distribution.database import Database
+from distribution.desk import incidents
+from distribution.desk.incidents import Sighting
 from distribution.standing import Candidate, Course, Standing, is_for, plan_of_one, standing
-from distribution.support_desk import Sighting
 from distribution.tables import Incident, Problem, RolloutRow, SiteProduct
 from manifests import rollout as language
 from manifests.failures import FailureCode
@@ -58,7 +59,7 @@ def _note(session: Session, row: RolloutRow, online_since: datetime, now: dateti
             detail = _why(session, site, row, where)
             code = FailureCode.DEADLINE_MISSED
             seen = Sighting(site, code, detail, now, row.product, row.version, row.release)
-            support_desk.record(session, seen)
+            incidents.record(session, seen)
 
 
 def _standing(course: Course, candidate: Candidate, now: datetime) -> Standing:

@@ -16,10 +16,10 @@ from sqlmodel import Session, col, select
 
 from distribution import aging, brakes, events, fleet, lease, notices, rollouts
 from distribution.control_tables import WindowRow
+from distribution.desk.tickets import Which, by_tier, failures_unexplained
 from distribution.server import Server
 from distribution.standing import tally
 from distribution.tables import Alarm, Receipt, RolloutRow, Site, SiteProduct
-from distribution.tickets import Which, by_tier, failures_unexplained
 from manifests.errors import UpdateError
 from manifests.rollout import RolloutState
 

@@ -5,8 +5,9 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from distribution import own_problems, reviews
+from distribution import reviews
 from distribution.database import Database
+from distribution.desk import own_problems
 from distribution.reviews import Review
 from manifests.failures import FailureCode
 

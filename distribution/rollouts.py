@@ -10,13 +10,14 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from distribution import audit, events, notices, plans, standstill, support_desk, waves
+from distribution import audit, events, notices, plans, standstill, waves
 from distribution.database import Database
+from distribution.desk import incidents
+from distribution.desk.incidents import TicketState
 from distribution.errors import Conflict, Invalid, UnknownRollout
 from distribution.events import EventKind
 from distribution.people import own_proposals
 from distribution.standing import Course
-from distribution.support_desk import TicketState
 from distribution.tables import Problem, RolloutChange, RolloutRow
 from manifests.documents import to_json
 from manifests.failures import FailureCode
@@ -190,7 +191,7 @@ def recall(database: Database, product: str, version: str, word: Word, now: date
 def _stop(database: Database, product: str, version: str, said: Word, now: datetime) -> None:
     with database.writing() as session:
         put(session, find(session, product, version), RolloutState.STOPPED, said, now)
-        support_desk.rollout_stopped(session, product, version, said.reason, now)
+        incidents.rollout_stopped(session, product, version, said.reason, now)
 
 
 def put(session: Session, row: RolloutRow, state: RolloutState, word: Word, now: datetime) -> None:
@@ -252,7 +253,7 @@ def _settle_stopped(session: Session, product: str, now: datetime) -> None:
         Problem.state == TicketState.OPEN,
     )
     for problem in session.exec(stopped).all():
-        support_desk.settle(session, problem, now)
+        incidents.settle(session, problem, now)
 
 
 def _find(session: Session, product: str, version: str) -> RolloutRow | None:

@@ -29,7 +29,6 @@ from distribution import (
     reviews,
     rollouts,
     standstill,
-    support_desk,
     turn_keeping,
     watch,
     waves,
@@ -37,6 +36,7 @@ from distribution import (
 )
 from distribution.assessment import Finish, Hold, OpenNextWave, Pause, Verdict, assess
 from distribution.audit import checkpoints, publications
+from distribution.desk import incidents
 from distribution.drills import records
 from distribution.publish import renew
 from distribution.rollouts import SCHEDULER, Word
@@ -102,7 +102,7 @@ def _apply(server: Server, judged: RolloutRow, verdict: Verdict, now: datetime) 
         match verdict:
             case Pause(reason):
                 rollouts.put(session, row, RolloutState.PAUSED, Word(SCHEDULER, reason), now)
-                support_desk.rollout_stopped(session, row.product, row.version, reason, now)
+                incidents.rollout_stopped(session, row.product, row.version, reason, now)
             case OpenNextWave(number) if row.state == RolloutState.RUNNING:
                 waves.open_next(session, row, number, now)
             case Finish(reason) if row.state == RolloutState.RUNNING:

@@ -8,10 +8,10 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from distribution import fleet, holds
+from distribution.desk.tickets import Which, by_tier, failures_unexplained
 from distribution.explanation import known_site
 from distribution.holds import Held
 from distribution.tables import Alarm, Attempt, Client, Receipt, Site, SiteProduct
-from distribution.tickets import Which, by_tier, failures_unexplained
 from manifests.check_in import CheckIn
 from manifests.failures import Tier
 from manifests.rollout import Ring

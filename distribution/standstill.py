@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from distribution import own_problems
 from distribution.assessment import StandStill, Verdict
 from distribution.database import Database
+from distribution.desk import own_problems
 from distribution.standing import Course
 from distribution.tables import RolloutRow
 from manifests.failures import FailureCode

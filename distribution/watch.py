@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
-from distribution import fleet, support_desk
+from distribution import fleet
 from distribution.database import Database
+from distribution.desk import incidents
+from distribution.desk.incidents import Sighting, TicketState
 from distribution.settings import Settings
-from distribution.support_desk import Sighting, TicketState
 from distribution.tables import Alarm, Attempt, Incident, Problem, Site
 from manifests.failures import FailureCode
 from manifests.install_report import FINAL_PHASES
@@ -35,7 +36,7 @@ def look(database: Database, settings: Settings, now: datetime) -> None:
 def _alarms(session: Session) -> None:
     for alarm in session.exec(select(Alarm).where(Alarm.seen > Alarm.noted)).all():
         code = FailureCode(alarm.code)
-        support_desk.record(session, Sighting(alarm.site_id, code, alarm.detail, alarm.last_at))
+        incidents.record(session, Sighting(alarm.site_id, code, alarm.detail, alarm.last_at))
         alarm.noted = alarm.seen
         session.add(alarm)
 
@@ -45,7 +46,7 @@ def _silent_sites(session: Session, since: datetime, now: datetime) -> None:
     for site in list(fleet.silent_sites(session, since, now)):
         if site.id not in known:
             detail = f"last heard of at {site.last_seen:%Y-%m-%d %H:%M} UTC"
-            support_desk.record(session, Sighting(site.id, FailureCode.SILENT, detail, now))
+            incidents.record(session, Sighting(site.id, FailureCode.SILENT, detail, now))
 
 
 def _recovered_sites(session: Session, since: datetime, now: datetime) -> None:
@@ -61,7 +62,7 @@ def _recovered_sites(session: Session, since: datetime, now: datetime) -> None:
         for incident, problem, site in session.exec(wanted)
         if _is_over(incident, problem, site, since, now)
     ]
-    support_desk.close(session, over, now)
+    incidents.close(session, over, now)
 
 
 def _is_over(
@@ -97,7 +98,7 @@ def _lost_contacts(session: Session, since: datetime, now: datetime) -> None:
     for attempt in session.exec(wanted).all():
         attempt.lost_at = now
         session.add(attempt)
-        support_desk.record(session, _lost(attempt, now))
+        incidents.record(session, _lost(attempt, now))
 
 
 def _found_contacts(session: Session, now: datetime) -> None:
@@ -109,7 +110,7 @@ def _found_contacts(session: Session, now: datetime) -> None:
     for attempt in session.exec(wanted).all():
         attempt.lost_at = None
         session.add(attempt)
-        support_desk.recovered(session, attempt.site_id, (FailureCode.LOST_CONTACT,), now)
+        incidents.recovered(session, attempt.site_id, (FailureCode.LOST_CONTACT,), now)
 
 
 def _lost(attempt: Attempt, now: datetime) -> Sighting:

@@ -5,12 +5,12 @@ from typing import Annotated
 
 from fastapi import APIRouter
 
-from distribution import tickets
 from distribution.api import examples
 from distribution.api.access import ServerDep, allowed
 from distribution.api.answers import errors
+from distribution.desk import tickets
+from distribution.desk.tickets import Ticket, Which
 from distribution.people.roles import Permission, Person
-from distribution.tickets import Ticket, Which
 from manifests.failures import Tier
 
 router = APIRouter(tags=["tickets"])

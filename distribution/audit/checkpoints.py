@@ -14,11 +14,12 @@ from datetime import datetime, timedelta
 from securesystemslib.signer import Key, SSlibKey
 from sqlmodel import Session, col, select
 
-from distribution import audit, own_problems
+from distribution import audit
 from distribution.audit import keys, log
 from distribution.audit.records import moment
 from distribution.audit.tables import AuditRow, CheckpointRow
 from distribution.bucket import create_kept
+from distribution.desk import own_problems
 from distribution.server import Server
 from distribution.store_errors import in_server_words
 from manifests import envelope

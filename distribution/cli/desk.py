@@ -2,11 +2,11 @@
 
 import click
 
-from distribution import tickets
 from distribution.cli import show
 from distribution.database import Database
+from distribution.desk import tickets
+from distribution.desk.tickets import IncidentView, Ticket, Which
 from distribution.settings import Settings
-from distribution.tickets import IncidentView, Ticket, Which
 from manifests.failures import Tier
 
 

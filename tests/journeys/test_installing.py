@@ -12,7 +12,7 @@ import pytest
 
 import client_updater.agent
 from client_updater import commands
-from distribution.tickets import Ticket
+from distribution.desk.tickets import Ticket
 from manifests.failures import FailureCode
 from manifests.target_paths import AGENT_PRODUCT
 from tests.simulators.debian import DebianSystem, build_deb

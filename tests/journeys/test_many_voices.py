@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from distribution import progress, rollouts
+from distribution.desk.tickets import Which, failures_unexplained, queue
 from distribution.progress import RolloutProgress
-from distribution.tickets import Which, failures_unexplained, queue
 from manifests.failures import FailureCode
 from manifests.install_report import Phase
 from manifests.rollout import Ring, draw

@@ -8,8 +8,8 @@ import pytest
 from sqlmodel import select
 
 from distribution import media, media_import, watch
+from distribution.desk.tickets import Which, queue
 from distribution.tables import Attempt, Receipt, SiteProduct
-from distribution.tickets import Which, queue
 from manifests.failures import FailureCode
 from tests.simulators.village import PRODUCT, Village, VillageSite, now
 

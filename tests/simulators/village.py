@@ -31,10 +31,10 @@ from client_updater.cli import main as hsp_updater
 from distribution import catalogue, enrolment, plans, rollouts, scheduler
 from distribution.api.application import application
 from distribution.database import Database
+from distribution.desk.tickets import Ticket, Which, queue
 from distribution.rollouts import Word
 from distribution.server import Server
 from distribution.settings import Settings
-from distribution.tickets import Ticket, Which, queue
 from manifests.release import Release
 from manifests.rollout import Gates, Ring, Schedule, ScheduledWave
 from manifests.site import SiteProfile

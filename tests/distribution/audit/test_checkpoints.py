@@ -9,9 +9,9 @@ import pytest
 from distribution import retention
 from distribution.audit import checkpoints, examine, keys, log
 from distribution.audit.chain import Kind
+from distribution.desk.tickets import Which, queue
 from distribution.errors import Misconfigured, Unavailable
 from distribution.server import PASSPHRASE_VARIABLE
-from distribution.tickets import Which, queue
 from manifests.audit_checkpoint import AuditCheckpoint
 from manifests.failures import FailureCode
 from signing.errors import StoreFailed

@@ -4,7 +4,7 @@ import pytest
 
 from distribution import audit, check_ins
 from distribution.audit import checkpoints
-from distribution.tickets import Which, queue
+from distribution.desk.tickets import Which, queue
 from manifests import envelope
 from manifests.audit_checkpoint import CHECKPOINT_TYPE, AuditCheckpoint, claimed, newer
 from manifests.check_in import CHECK_IN_TYPE, CheckIn

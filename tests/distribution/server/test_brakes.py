@@ -7,10 +7,10 @@ from starlette.testclient import TestClient
 from distribution import approvals, brakes, catalogue, explanation, plans, rollouts
 from distribution.brakes import BrakeRecord, Scope
 from distribution.cli import main
+from distribution.desk.tickets import Which, queue
 from distribution.errors import Conflict, Invalid, NotAllowed, NotFound
 from distribution.rollouts import Word
 from distribution.scheduler import verdict_on
-from distribution.tickets import Which, queue
 from manifests.failures import FailureCode, Tier
 from manifests.rollout import RolloutPlan
 from manifests.target_paths import plan_path

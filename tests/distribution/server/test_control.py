@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from distribution import aging, openings
-from distribution.tickets import Ticket, Which, queue
+from distribution.desk.tickets import Ticket, Which, queue
 from manifests.failures import FailureCode, Tier
 from manifests.install_report import Phase
 from manifests.rollout import Limits

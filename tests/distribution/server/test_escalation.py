@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from distribution.escalation import higher, route, signature
+from distribution.desk.escalation import higher, route, signature
 from manifests.failures import FAILURES, FailureCode, Tier
 
 C = FailureCode

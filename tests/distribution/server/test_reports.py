@@ -10,9 +10,9 @@ from sqlmodel import col, select
 
 from distribution import attempts
 from distribution.database import Database
+from distribution.desk.tickets import Which, failures_unexplained, queue
 from distribution.errors import Conflict, Malformed, Unauthorised
 from distribution.tables import Alarm, Attempt, Incident, Problem, Receipt
-from distribution.tickets import Which, failures_unexplained, queue
 from manifests import envelope
 from manifests.errors import ManifestError
 from manifests.failures import FailureCode, Tier

@@ -13,12 +13,12 @@ from starlette.testclient import TestClient
 from distribution import break_glass, events, publish, review_tickets, reviews, scheduler
 from distribution.cli import main as hsp
 from distribution.database import Database
+from distribution.desk.tickets import Ticket, Which, queue
 from distribution.errors import Conflict, Invalid, NotAllowed, NotFound, Unavailable, Unreviewed
 from distribution.events import EventKind
 from distribution.review_tables import ReviewRow
 from distribution.reviewed_publish import reviewed
 from distribution.reviews import Review
-from distribution.tickets import Ticket, Which, queue
 from manifests.failures import FailureCode, Tier
 from manifests.target_paths import Lane
 from signing import propose

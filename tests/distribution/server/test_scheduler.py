@@ -13,11 +13,11 @@ from sqlmodel import select
 
 from distribution import catalogue, plans, rollouts, scheduler
 from distribution.database import Database
+from distribution.desk.tickets import Which, queue
 from distribution.errors import Conflict
 from distribution.loop import Scheduler
 from distribution.rollouts import Word
 from distribution.tables import PlanRow, Receipt
-from distribution.tickets import Which, queue
 from manifests.install_report import Phase
 from manifests.rollout import RolloutPlan
 from manifests.target_paths import plan_path

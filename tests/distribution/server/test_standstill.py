@@ -1,8 +1,8 @@
 """A rollout that nobody pauses and that cannot go on: never unseen, and a person's to decide."""
 
 from distribution import explanation, progress, rollouts
+from distribution.desk.tickets import Ticket, Which, queue
 from distribution.rollouts import Word
-from distribution.tickets import Ticket, Which, queue
 from manifests.failures import FailureCode, Tier
 from manifests.rollout import Ring
 from tests.simulators.house import PRODUCT, House, Talker, schedule

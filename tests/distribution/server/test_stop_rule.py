@@ -5,11 +5,11 @@ from sqlmodel import select
 
 from distribution import catalogue, rollouts
 from distribution.assessment import Hold, Verdict
+from distribution.desk.tickets import Which, queue
 from distribution.errors import Conflict
 from distribution.rollouts import Word
 from distribution.scheduler import verdict_on
 from distribution.tables import RolloutRow, WaveRow
-from distribution.tickets import Which, queue
 from manifests.failures import FailureCode, Tier
 from manifests.install_report import Phase
 from manifests.rollout import Ring, RolloutPlan, RolloutState

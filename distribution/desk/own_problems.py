@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import Session, select
 
-from distribution.support_desk import Sighting, TicketState, new_problem, reopen, settle
+from distribution.desk.incidents import Sighting, TicketState, new_problem, reopen, settle
 from distribution.tables import Problem
 from manifests.failures import FailureCode
 

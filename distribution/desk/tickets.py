@@ -9,7 +9,7 @@ from enum import StrEnum
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from distribution.support_desk import TicketState
+from distribution.desk.incidents import TicketState
 from distribution.tables import Alarm, Attempt, Incident, Problem, Receipt
 from manifests.failures import FAILURES, FailureCode, Tier
 from manifests.install_report import FINAL_PHASES

@@ -16,7 +16,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select, update
 from sqlmodel.sql.expression import Select
 
-from distribution.escalation import higher, route, signature
+from distribution.desk.escalation import higher, route, signature
 from distribution.tables import Attempt, Incident, Problem, Site
 from manifests.errors import ManifestError
 from manifests.failures import FAILURES, FailureCode, Tier

@@ -2,8 +2,8 @@
 
 import pytest
 
-from distribution.support_desk import TicketState
-from distribution.tickets import Ticket, Which, failures_unexplained, queue
+from distribution.desk.incidents import TicketState
+from distribution.desk.tickets import Ticket, Which, failures_unexplained, queue
 from manifests.failures import FailureCode, Tier
 from manifests.install_report import Phase
 from manifests.target_paths import Lane
