@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -118,6 +119,15 @@ class Agent:
             clock=self.clock,
             policy=policy,
         )
+
+    def read_key_again(self) -> None:
+        """Speak with the key that is on the disk: a command may have changed it.
+
+        Raises:
+            StateUnusable: what is there is no key.
+        """
+        with suppress(FileNotFoundError):
+            self.reporter.key.become(load_key(self.state / KEY_FILE))
 
     @property
     def ourselves(self) -> Ourselves:

@@ -4,7 +4,6 @@ Every command answers in sentences, and every error names the next step. ``once`
 0 when the poll could do its work, whatever it decided; otherwise with the status of what it met.
 """
 
-import logging
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import click
 
 from client_updater import AGENT_VERSION
 from client_updater.agent import Agent, open_agent, system_clock
+from client_updater.agent_log import AGENT_LOG_FILE, TIMED, logged
 from client_updater.enrolment import Newcomer, read_invitation, same_fingerprint
 from client_updater.errors import Refused, Stopping
 from client_updater.explanation import explain_product
@@ -25,6 +25,7 @@ from client_updater.settings import DEFAULT_POLICY
 from client_updater.sign_of_life import floor_or_empty
 from client_updater.state import DEFAULT_STATE, StateFolder
 from client_updater.status import LAST_POLL_FILE, read_last_poll
+from client_updater.support_commands import diagnostics, rotate_key
 from client_updater.wording import explained_lines, result_lines, status_json, status_lines
 from manifests.target_paths import canonical_version
 from manifests.terminal import Program
@@ -114,8 +115,12 @@ def _policy_text(path: Path | None) -> str:
 def once(context: Context, folder: Path | None) -> None:
     """Poll once, install what may be installed, report, and end."""
     agent = context.agent() if folder is None else carried(context.agent(), folder)
-    _log_to_stderr("%(message)s")
-    with context.stop.on_signals(), agent.state.as_the_agent(), agent.state.at_work():
+    with (
+        logged(agent.state / AGENT_LOG_FILE, "%(message)s"),
+        context.stop.on_signals(),
+        agent.state.as_the_agent(),
+        agent.state.at_work(),
+    ):
         this = Poll(agent)
         try:
             last = this.run()
@@ -133,8 +138,7 @@ def once(context: Context, folder: Path | None) -> None:
 def run(context: Context) -> None:
     """Poll until stopped, as often as the server wishes."""
     agent = context.agent()
-    _log_to_stderr("%(asctime)s %(message)s")
-    with context.stop.on_signals():
+    with logged(agent.state / AGENT_LOG_FILE, TIMED), context.stop.on_signals():
         Loop(agent, context.stop).run()
 
 
@@ -144,8 +148,11 @@ def run(context: Context) -> None:
 def relay(context: Context, listen: str) -> None:
     """Pass the repository on to other agents on this site's network, each file fetched once."""
     agent = context.agent()
-    _log_to_stderr("%(asctime)s %(message)s")
-    with open_relay(agent, listen) as server, context.stop.on_signals():
+    with (
+        logged(agent.state / "logs/relay.log", TIMED),
+        open_relay(agent, listen) as server,
+        context.stop.on_signals(),
+    ):
         click.echo(f"relaying on {server.url}; in the others' agent.toml:")
         click.echo(f'metadata_url = "{server.url}/metadata"\ntargets_url = "{server.url}/targets"')
         server.serve_until(context.stop)
@@ -254,17 +261,8 @@ def _version(text: str) -> str:
         raise Refused(str(error)) from error
 
 
-def _log_to_stderr(line: str) -> None:
-    log = logging.getLogger("hsp-updater")
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter(line))
-    log.handlers[:] = [handler]
-    log.setLevel(logging.INFO)
-    log.propagate = False
-
-
-main.add_command(verify)
-main.add_command(repair)
+for command in (verify, repair, diagnostics, rotate_key):
+    main.add_command(command)
 
 if __name__ == "__main__":
     main()

@@ -105,7 +105,10 @@ class Confirmation:
         def is_up() -> bool:
             return self.services.is_up(installed)
 
-        health.check(health.Patient(installed, is_up, self.pause))
+        def ended_with() -> int | None:
+            return self.services.programs.ended_with(installed.product)
+
+        health.check(health.Patient(installed, is_up, self.pause, ended_with))
 
     def wait(self, attempt: Attempt | None) -> Wait | None:
         """Why no other version is installed while this attempt is watched."""

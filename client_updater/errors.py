@@ -20,7 +20,7 @@ UpdateError
 """
 
 import errno
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from manifests.errors import EXIT_DATA, UpdateError
 from manifests.failures import FailureCode
@@ -36,6 +36,13 @@ class AgentError(UpdateError):
     """A failure at a site, with the code that its report carries."""
 
     code: ClassVar[FailureCode]
+    hook_status: int | None = None
+    """What a release's own program or check ended with, where that is what failed."""
+
+    def ended_with(self, status: int | None) -> Self:
+        """The same, with that status; negative: the signal that ended it."""
+        self.hook_status = status
+        return self
 
 
 class Unreachable(AgentError):

@@ -39,6 +39,8 @@ class Patient:
     installed: Installed
     is_up: Callable[[], bool]
     pause: Pause
+    ended_with: Callable[[], int | None] = lambda: None
+    """The status of a service that is not up any more, where that is known."""
 
 
 def check(patient: Patient) -> None:
@@ -60,7 +62,8 @@ def check(patient: Patient) -> None:
             return _round(patient.installed)
         except Unhealthy as error:
             last = error
-    raise Unhealthy(f"not well after {health.attempts} rounds of checks; the last one: {last}")
+    ill = Unhealthy(f"not well after {health.attempts} rounds of checks; the last one: {last}")
+    raise ill.ended_with(last.hook_status if last else None)
 
 
 def _wait_watching(patient: Patient, seconds: float) -> None:
@@ -74,7 +77,8 @@ def _wait_watching(patient: Patient, seconds: float) -> None:
 def _see_that_it_is_up(patient: Patient) -> None:
     if not patient.is_up():
         installed = patient.installed
-        raise StartFailed(f"{installed.product} {installed.version} does not stay up")
+        error = StartFailed(f"{installed.product} {installed.version} does not stay up")
+        raise error.ended_with(patient.ended_with())
 
 
 def _round(installed: Installed) -> None:
@@ -162,7 +166,8 @@ def _command(one: CommandCheck, installed: Installed, seconds: float) -> None:
     finally:
         _end_group(child)
     if status != 0:
-        raise Unhealthy(f"the check {words[0]!r} ended with status {status}")
+        ill = Unhealthy(f"the check {words[0]!r} ended with status {status}")
+        raise ill.ended_with(status)
 
 
 def _end_group(child: "subprocess.Popen[bytes]") -> None:

@@ -21,12 +21,16 @@ KEY_FILE = "site.key"
 _MAX_KEY_BYTES = 16 * 1024
 
 
-@dataclass(frozen=True)
+@dataclass
 class SiteKey:
-    """An Ed25519 key, ready to sign."""
+    """An Ed25519 key, ready to sign. Whoever holds it goes on with the new one when it changes."""
 
     signer: Signer
     public_hex: str
+
+    def become(self, other: "SiteKey") -> None:
+        """Sign with the other one from now on."""
+        self.signer, self.public_hex = other.signer, other.public_hex
 
 
 def load_key(path: Path) -> SiteKey:

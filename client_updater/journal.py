@@ -90,6 +90,7 @@ class Attempt(Document):
     code: FailureCode | None = None
     detail: str = ""
     log_tail: str = ""
+    hook_status: int | None = None
 
     @property
     def is_relied_on(self) -> bool:
@@ -106,7 +107,8 @@ class Attempt(Document):
 
     def failed(self, error: AgentError) -> "Attempt":
         """The attempt after its step failed: to be reverted where anything was changed."""
-        why = {"code": error.code, "detail": str(error)[:8000]}
+        detail, status = str(error)[:8000], error.hook_status
+        why = {"code": error.code, "detail": detail, "hook_status": status}
         if self.step.is_preparation:
             return self.model_copy(update={**why, "step": Step.FAIL, "outcome": Phase.FAILED})
         if self.step.may_be_undone:

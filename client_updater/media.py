@@ -20,8 +20,10 @@ from client_updater.errors import Refused, Stopping, Unreachable
 from client_updater.fetcher import CHUNK_BYTES, Fetcher, Transfer
 from client_updater.outbox import Sealed
 from client_updater.server import Server
+from client_updater.step_book import Answered
 from manifests.check_in import CHECK_IN_TYPE, CheckIn, CheckInAnswer
 from manifests.envelope import seal
+from manifests.key_rotation import KeyRotation
 
 REPOSITORY, RECEIPTS = "repository", "receipts"
 _BASE = "media:///"
@@ -143,6 +145,18 @@ class Courier(Server):
         """
         self._write(f"{self.site_id}.{sealed.sequence:012d}.report.dsse", sealed.envelope)
         return False
+
+    def step_result(self, answered: Answered) -> bool:
+        """It waits for a line: nobody asks a site without one for steps."""
+        return False
+
+    def rotate_key(self, wanted: KeyRotation) -> None:
+        """A new key needs the server's answer.
+
+        Raises:
+            Unreachable: always.
+        """
+        raise Unreachable("a site's key is changed over the network, not with a stick")
 
     def check_in(self, status: CheckIn) -> CheckInAnswer | None:
         """Write the sign of life down, in place of an earlier one.

@@ -62,6 +62,14 @@ class Outbox:
         if report.sequence > self.last_sequence():
             durable.write(self._path(report.sequence), report.envelope)
 
+    def replace(self, report: Sealed) -> None:
+        """The same report under another signature.
+
+        Raises:
+            DiskFull, DiskError: it is as it was.
+        """
+        durable.write(self._path(report.sequence), report.envelope)
+
     def pending(self) -> Iterator[Sealed]:
         """What is still to be sent, oldest first."""
         for number in sorted(self._numbers()):

@@ -159,7 +159,7 @@ class Placing:
         if status != 0:
             code = kind.failures.get(str(status), FailureCode.INSTALL_FAILED)
             error = INSTALLERS_ERRORS.get(code, InstallFailed)
-            raise error(f"the installer ended with status {status}")
+            raise error(f"the installer ended with status {status}").ended_with(status)
         if self._run(kind.verify, attempt, installed) != 0:
             raise InstallFailed("the installer ended well, but its own check says it is not there")
 

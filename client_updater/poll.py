@@ -1,7 +1,8 @@
 """One poll, the whole way, and what is kept of it.
 
 flush the outbox -> finish what was interrupted -> see that the current versions run -> refresh what
-is trusted -> choose, download, stage, activate, check, keep or revert -> report -> check in.
+is trusted -> choose, download, stage, activate, check, keep or revert -> report -> check in -> do
+what support asks for.
 
 Each station may fail on its own; the others still take place. So a site whose server is down keeps
 what it runs and still installs, and a site that must not install still says so.
@@ -29,11 +30,13 @@ from client_updater.fitness import check_fit
 from client_updater.floor import Seen
 from client_updater.installation import Installer
 from client_updater.journal import Step
+from client_updater.key_rotation import KeyChange
 from client_updater.offers import Offers, read_offers
 from client_updater.server import Rejected
 from client_updater.settings import last_policy, read_policy
 from client_updater.sign_of_life import Decided, check_in_of, floor_or_empty, statuses
 from client_updater.status import LAST_POLL_FILE, LastPoll, read_last_poll, write_last_poll
+from client_updater.support import SupportDesk
 from client_updater.trusted import Trusted
 from client_updater.witness import keep
 from manifests.check_in import CheckInAnswer
@@ -74,6 +77,7 @@ class Poll:
     def __post_init__(self) -> None:
         agent = self.agent
         self.before = read_last_poll(agent.state / LAST_POLL_FILE)
+        self.support, self.key = SupportDesk(agent), KeyChange(agent)
         self.chooser = Chooser(
             agent.enrolment.profile,
             last_policy(agent.state),
@@ -89,10 +93,13 @@ class Poll:
         """All stations, then the record."""
         agent = self.agent
         self._try(agent.state.make)
+        agent.read_key_again()
         agent.fetcher.forget_clocks()
         self._try(self._read_policy)
         agent.fetcher.download_bytes_per_second = self.chooser.policy.download_bytes_per_second
         self.installer: Installer = agent.installer(self.chooser.policy)
+        self._try(self.support.settle)
+        self._ask(partial(self.key.change_if_due, self.chooser.policy.rotate_key_days))
         self._ask(self._flush)
         self._try(partial(agent.go_on, self.installer))
         for product in agent.enrolment.profile.products:
@@ -102,6 +109,7 @@ class Poll:
         self._ask(self._flush)
         self._ask(self._check_in)
         self._try(self._witness)
+        self._try(self._help_support)
         self._try(self._confirm_ourselves)
         self._try(self._tidy)
         record = self._record()
@@ -215,11 +223,8 @@ class Poll:
 
     def _give_up_what_was_stopped(self, offers: Offers) -> None:
         attempt = self.agent.journal.read(offers.product)
-        if (
-            attempt is not None
-            and attempt.step.is_preparation
-            and attempt.version in offers.stopped
-        ):
+        is_early = attempt is not None and attempt.step.is_preparation
+        if attempt is not None and is_early and attempt.version in offers.stopped:
             self.installer.abandon(attempt, "the rollout was stopped")
 
     def _refuse(self, error: AgentError, product: str | None, release: str | None) -> None:
@@ -234,19 +239,27 @@ class Poll:
                 self.agent.reporter.report_refusal(error, self.agent.clock(), None, None)
 
     def _flush(self) -> None:
+        self.key.check_settled()
         self.agent.reporter.flush(self.agent.server)
+        self.support.flush()
+
+    def _help_support(self) -> None:
+        if self.answer is not None and self.answer.steps:
+            self.support.work(self.answer.steps, self.installer, self.problems)
+            self._ask(self._flush)
 
     def _check_in(self) -> None:
+        self.key.check_settled()
         products = statuses(self.agent, self.decided)
         message = check_in_of(self.agent, self.chooser.policy, products, self.problems)
         try:
             self.answer = self.agent.server.check_in(message)
         except Rejected as error:
             raise Unreachable(f"the server does not take the check-in: {error}") from error
+        self.key.old_key_was_answered()
 
     def _witness(self) -> None:
-        if self.answer is not None:
-            keep(self.agent.state, self.answer.audit_checkpoint)
+        keep(self.agent.state, self.answer.audit_checkpoint if self.answer else "")
 
     def _confirm_ourselves(self) -> None:
         """An agent that has polled the whole way is one that works."""

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 _children: dict[int, "subprocess.Popen[bytes]"] = {}
 """Programs that this very process started: they have to be waited for when they end."""
 
+_ended: dict[int, int] = {}
+"""Of those that have: what with; negative is a signal."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -24,12 +27,21 @@ class Found:
 def adopt(child: "subprocess.Popen[bytes]") -> None:
     """Wait for this child whenever it ends, so that it does not stay as a zombie."""
     _children[child.pid] = child
+    _ended.pop(child.pid, None)
 
 
 def _reap() -> None:
     for pid, child in list(_children.items()):
-        if child.poll() is not None:
+        status = child.poll()
+        if status is not None:
             del _children[pid]
+            _ended[pid] = status
+
+
+def status_of(pid: int) -> int | None:
+    """What a program that this very process started has ended with; None if nobody knows."""
+    _reap()
+    return _ended.get(pid)
 
 
 def look_at(pid: int) -> Found | None:

@@ -65,6 +65,11 @@ class Programs:
         process = self._noted(product)
         return process if process is not None and process.is_alive else None
 
+    def ended_with(self, product: str) -> int | None:
+        """The status of a product's program that has ended; None if it has not, or nobody knows."""
+        process = self._noted(product)
+        return None if process is None else processes.status_of(process.pid)
+
     def _noted(self, product: str) -> Process | None:
         """The process that was last started in this boot, dead or alive."""
         with suppress(FileNotFoundError, StateUnusable, ManifestError):

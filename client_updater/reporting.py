@@ -10,6 +10,7 @@ from client_updater.floor import FloorFile
 from client_updater.identity import SiteKey
 from client_updater.journal import Attempt, Step
 from client_updater.outbox import Outbox, Sealed
+from client_updater.redaction import Redaction
 from client_updater.server import Rejected, Server
 from manifests.envelope import seal
 from manifests.errors import ManifestError
@@ -17,6 +18,9 @@ from manifests.install_report import REPORT_TYPE, InstallReport, Phase
 
 _MAX_DETAIL = 4000
 _MAX_LOG_TAIL = 12_000
+_REDACTED = Redaction()
+"""Of a program's output, what looks like a secret: the same at every site, so that one cause has
+one signature."""
 
 _PHASES = {
     Step.DOWNLOAD: Phase.DOWNLOADING,
@@ -72,7 +76,8 @@ class Reporter:
                 phase=phase,
                 code=attempt.code if failure else None,
                 detail=attempt.detail[:_MAX_DETAIL] if failure else "",
-                log_tail=attempt.log_tail[-_MAX_LOG_TAIL:] if failure else "",
+                log_tail=_REDACTED(attempt.log_tail)[-_MAX_LOG_TAIL:] if failure else "",
+                hook_status=attempt.hook_status if failure else None,
                 duration_seconds=attempt.seconds(now),
                 downloaded_bytes=attempt.downloaded_bytes,
                 saved_bytes=attempt.saved_bytes,

@@ -128,7 +128,8 @@ class Services:
         status = self._command(installed, service, command)
         if status != 0:
             name = f"{installed.product} {installed.version}"
-            raise StartFailed(f"the command to {verb} {name} ended with status {status}")
+            error = StartFailed(f"the command to {verb} {name} ended with status {status}")
+            raise error.ended_with(status)
 
     def _command(self, installed: Installed, service: ServiceCommands, command: Command) -> int:
         try:

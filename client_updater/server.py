@@ -1,8 +1,8 @@
 """What the agent says to the server, and what it makes of the answers.
 
 Every message is an envelope signed by the site's key. Nothing that comes back can do more than
-slow the agent down or hold it, or pass on its client's yes where the site's policy waits for that;
-a server that is not there changes nothing at the site.
+slow the agent down or hold it, pass on its client's yes where the site's policy waits for that, or
+ask for one of support's few steps; a server that is not there changes nothing at the site.
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from client_updater.errors import NotEnrolled, Unreachable
 from client_updater.fetcher import Answer, Fetcher, refusal
 from client_updater.identity import SiteKey
 from client_updater.outbox import Sealed
+from client_updater.step_book import Answered
 from manifests.check_in import (
     CHECK_IN_TYPE,
     ENROLMENT_TYPE,
@@ -24,6 +25,8 @@ from manifests.check_in import (
 from manifests.documents import Document, parse_json
 from manifests.envelope import seal
 from manifests.errors import ManifestError, UpdateError
+from manifests.key_rotation import ROTATION_TYPE, KeyRotation, KeyRotationAnswer
+from manifests.remote_steps import StepReceipt
 
 _MAX_ANSWER_BYTES = 64 * 1024
 _NEVER = frozenset({400, 409, 413, 415, 422})
@@ -79,12 +82,35 @@ class Server:
             raise Unreachable(f"{self.url} gave a receipt for something else than was sent")
         return True
 
-    def _send(self, name: str, message: bytes, kind: type[D]) -> D:
+    def step_result(self, answered: Answered) -> bool:
+        """Hand over what came of a step that support asked for; says whether it may be forgotten.
+
+        Raises:
+            NotEnrolled, Rejected, Unreachable, ManifestError: as ``report``.
+        """
+        wanted = (answered.step_id, answered.sha256)
+        receipt = self._send("step-results", answered.envelope, StepReceipt)
+        if (receipt.step_id, receipt.sha256) != wanted:
+            raise Unreachable(f"{self.url} gave a receipt for something else than was sent")
+        return True
+
+    def rotate_key(self, wanted: KeyRotation) -> None:
+        """Have another key believed from now on.
+
+        Raises:
+            NotEnrolled, Rejected, Unreachable: as ``check_in``; or it answers for another key.
+        """
+        message = seal(wanted.to_bytes(), ROTATION_TYPE, self.key.signer)
+        answer = self._send("site-key", message, KeyRotationAnswer, _NEVER | {404})
+        if (answer.site_id, answer.public_key) != (wanted.site_id, wanted.new_key):
+            raise Unreachable(f"{self.url} answered for another key than was asked for")
+
+    def _send(self, name: str, message: bytes, kind: type[D], never: frozenset[int] = _NEVER) -> D:
         url = f"{self.url}/v1/{name}"
         answer = self.fetcher.post(url, message, _MAX_ANSWER_BYTES)
         if answer.status == 401:
             raise NotEnrolled(_said(answer) or f"{url} does not know this site")
-        if answer.status in _NEVER:
+        if answer.status in never:
             raise Rejected(_said(answer) or f"{url} refused the message: {answer.status}")
         if answer.status != 200:
             raise refusal(url, answer)

@@ -11,6 +11,8 @@ Layout, below ``/var/lib/hsp-updater`` unless said otherwise::
     products/   what the site has learnt about each product
     journal/    the step that each unfinished attempt has come to
     outbox/     reports that the server has not acknowledged
+    steps/      what support has asked for, and answers that the server has not acknowledged
+    site.key.next  a new key that the server has not answered for
     witness.json  the newest checkpoint of the server's audit log that it was told
     run/ logs/  the programs that run, and what they print
     snapshots/  what an unfinished attempt may have to put back: data, replaced packages
@@ -33,7 +35,7 @@ DEFAULT_STATE = Path("/var/lib/hsp-updater")
 MAX_STATE_FILE_BYTES = 32 * 1024 * 1024
 _FOLDERS = (
     *("trust", "metadata", "metadata/verified", "downloads", "staging", "slots"),
-    *("products", "journal", "outbox", "run", "logs", "snapshots", "launcher"),
+    *("products", "journal", "outbox", "run", "logs", "snapshots", "launcher", "steps"),
 )
 
 

@@ -9,12 +9,15 @@ from typing import ParamSpec
 from client_updater.agent import Agent
 from client_updater.explanation import Explained
 from client_updater.status import LastPoll
+from client_updater.step_book import StepBook
 from client_updater.witness import witnessed
 from manifests.audit_checkpoint import claimed
 from manifests.check_in import ProductStatus
 from manifests.decision import Answer, Wait
 
 P = ParamSpec("P")
+
+_LAST_STEPS = 5
 
 _GATES = {
     "newer": "is it newer?",
@@ -50,7 +53,12 @@ def status_lines(agent: Agent, last: LastPoll) -> Iterator[str]:
     yield from (f"  {line}" for line in _waits(last.products))
     yield from result_lines(last)
     yield f"Server: {_server(last)}"
-    pending = agent.reporter.outbox.last_sequence() - agent.reporter.outbox.acknowledged()
+    for taken in StepBook(agent.state / "steps").taken()[-_LAST_STEPS:]:
+        what = f"{taken.kind} {taken.product or ''}".strip()
+        yield f"Support asked for {what} at {said(taken.at)}: {taken.outcome or 'cut off'}"
+    made = agent.reporter.outbox.last_sequence()
+    yield f"Public key: {agent.reporter.key.public_hex}; reports signed so far: {made}"
+    pending = made - agent.reporter.outbox.acknowledged()
     if pending:
         yield f"Reports that the server has not acknowledged yet: {pending}"
 
@@ -146,6 +154,8 @@ def status_json(agent: Agent, last: LastPoll) -> str:
         "previous": {name: agent.slots.previous(name) for name in profile.products},
         "running": {name: process.pid for name, process in running.items() if process},
         "audit_checkpoint": _checkpoint(agent),
+        "public_key": agent.reporter.key.public_hex,
+        "signed_reports": outbox.last_sequence(),
         "unacknowledged_reports": outbox.last_sequence() - outbox.acknowledged(),
         "last_poll": last.model_dump(mode="json", exclude={"read"}),
     }

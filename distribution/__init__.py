@@ -18,6 +18,8 @@ published plan is a repeatable consequence of the database.
 - what sites say: ``enrolment``, ``site_identity``, ``check_ins``, ``reports``, ``attempts``,
   ``watch``
 - who looks after it: ``escalation``, ``support_desk``, ``tickets``, ``explanation``
+- for clients: ``clients``, ``languages``, ``gate_sentences``, ``receipts``, ``client_reports``
+  (fpdf2 there only)
 - who may do what: ``people`` (accounts, roles, tokens, sessions, OIDC)
 - its edges: ``api`` (FastAPI here only), ``cli``
 

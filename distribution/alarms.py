@@ -18,6 +18,8 @@ class AlarmKind(StrEnum):
     BAD_SIGNATURE = "bad_signature"
     SEQUENCE_REUSED = "sequence_reused"
     COPIED = "copied"
+    STRANGE_ROTATION = "strange_rotation"
+    FORMER_KEY = "former_key"
 
 
 def ring(

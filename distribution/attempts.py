@@ -14,8 +14,8 @@ from sqlmodel import Session, col, select, update
 from distribution import events
 from distribution.columns import BIGGEST
 from distribution.database import Database
-from distribution.desk import incidents
-from distribution.desk.incidents import Sighting
+from distribution.desk import endings, incidents
+from distribution.desk.opening import Sighting
 from distribution.events import EventKind
 from distribution.tables import Attempt, Receipt
 from manifests import envelope
@@ -86,6 +86,9 @@ def _sighting(receipt: Receipt, report: InstallReport) -> Sighting:
         version=report.version or "" if about_release else "",
         release=report.release or "",
         place=receipt.place,
+        phase=report.phase,
+        hook_status=report.hook_status,
+        log_tail=report.log_tail,
     )
 
 
@@ -106,7 +109,7 @@ def _advance(session: Session, receipt: Receipt, report: InstallReport, now: dat
     session.add(attempt)
     session.flush()
     if report.phase is Phase.CONFIRMED:
-        incidents.confirmed(session, receipt.site_id, attempt.product, receipt.place, now)
+        endings.confirmed(session, receipt.site_id, attempt.product, receipt.place, now)
 
 
 def _attempt(session: Session, receipt: Receipt, report: InstallReport) -> Attempt:

@@ -1,7 +1,8 @@
 """A site's sign of life: what it runs, what it decided and why, and what it should know from us.
 
-The answer can slow an agent down or hold it still, and pass on its client's yes where the site's
-own policy waits for one; there is nothing in it that could make it install anything.
+The answer can slow an agent down or hold it still, pass on its client's yes where the site's own
+policy waits for one, and ask for a step of support's fixed list; there is nothing in it that could
+make it install anything.
 """
 
 from collections.abc import Callable
@@ -20,13 +21,15 @@ from distribution import (
     notices,
     openings,
     site_identity,
+    site_keys,
 )
 from distribution.audit import witness
 from distribution.database import Database
+from distribution.desk import remote_steps
 from distribution.drills import records
 from distribution.events import EventKind
 from distribution.reports import known_site
-from distribution.sealed import check_signature, freely, peeked
+from distribution.sealed import freely, peeked
 from distribution.settings import Settings
 from distribution.tables import Site, SiteProduct
 from manifests.check_in import CHECK_IN_TYPE, CheckIn, CheckInAnswer, ProductStatus
@@ -73,7 +76,7 @@ def accept(
     """
     said = peeked(data, CHECK_IN_TYPE, CheckIn)
     site = known_site(database, said.site_id)
-    check_signature(data, CHECK_IN_TYPE, site.public_key)
+    site_keys.opened(database, site, data, CHECK_IN_TYPE, said.at, now)
     admit(site.id)
     with database.writing() as session:
         site = session.get_one(Site, said.site_id)
@@ -86,6 +89,7 @@ def accept(
         checkpoint = witness.to_be_told(session)
         hold, approved = holds.hold_of(session, site), holds.approved(session, site.client_id)
         freezes = freeze_records.for_site(session, site.id, site.client_id, now)
+        steps = remote_steps.to_hand_out(session, site.id, now) if next_by is None else ()
     return CheckInAnswer(
         poll_seconds=settings.poll_seconds,
         root_version=newest.root_version,
@@ -94,6 +98,7 @@ def accept(
         approved=approved,
         freezes=freezes,
         audit_checkpoint=checkpoint,
+        steps=steps,
     )
 
 

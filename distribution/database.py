@@ -10,6 +10,7 @@ The only module that knows SQLAlchemy's errors.
 
 import fcntl
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,8 +36,10 @@ from distribution import (  # noqa: F401 - they fill the metadata
 )
 from distribution.audit import tables as audit_tables  # noqa: F401 - they fill it too
 from distribution.audit.session import AuditedSession
+from distribution.desk import remote_tables  # noqa: F401 - and they
 from distribution.desk import tables as desk_tables  # noqa: F401 - and they
 from distribution.errors import Misconfigured, Unavailable
+from distribution.notify import tables as notify_tables  # noqa: F401 - and they
 from distribution.people import tables as people_tables  # noqa: F401 - and they
 from distribution.settings import Settings
 
@@ -123,11 +126,26 @@ class Database:
 def create_schema(database: Database) -> None:
     """Make the tables that are missing. Alembic's migrations take this place in issue 7.
 
+    SQLite remembers that they are there, so that not every command asks for each of them.
+
     Raises:
         Unavailable: the database does not answer.
     """
+    is_sqlite, mark = database.engine.dialect.name == "sqlite", _schema_mark()
+    if is_sqlite:
+        with database.reading() as session:
+            if session.connection().execute(text("PRAGMA user_version")).scalar() == mark:
+                return
     with database.writing() as session:
         SQLModel.metadata.create_all(session.connection())
+        if is_sqlite:
+            session.connection().execute(text(f"PRAGMA user_version = {mark}"))
+
+
+def _schema_mark() -> int:
+    """A number that changes with the tables: 31 bits, as SQLite keeps them."""
+    known = {each.name: each.columns.keys() for each in SQLModel.metadata.sorted_tables}
+    return zlib.crc32(repr(known).encode()) >> 1
 
 
 def check_answers(database: Database) -> None:

@@ -11,7 +11,7 @@ from sqlmodel import Session, select
 from distribution import fleet, rollouts
 from distribution.database import Database
 from distribution.desk import incidents
-from distribution.desk.incidents import Sighting
+from distribution.desk.opening import Sighting
 from distribution.standing import Candidate, Course, Standing, is_for, plan_of_one, standing
 from distribution.tables import Incident, Problem, RolloutRow, SiteProduct
 from manifests import rollout as language

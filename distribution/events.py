@@ -37,6 +37,10 @@ class EventKind(StrEnum):
     WINDOW = "window"
     REVIEW = "review"
     """A review was opened, or closed."""
+    TICKET = "ticket"
+    """News of a ticket: ``number``, ``news`` and ``tier`` are in its detail."""
+    STEP = "step"
+    """Support has asked a site for a step, or the site has answered."""
     KNOWN = "known"
     """Every online site knows of a pause or a stop."""
 

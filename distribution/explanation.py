@@ -10,8 +10,9 @@ from datetime import datetime
 
 from sqlmodel import Session, select
 
-from distribution import fleet, plans, standstill
+from distribution import fleet, gate_sentences, plans, standstill
 from distribution.errors import NotFound
+from distribution.languages import Language
 from distribution.tables import RolloutRow, Site
 from manifests import decision
 from manifests import site as sites
@@ -39,7 +40,11 @@ class GateAnswer:
 
 @dataclass(frozen=True)
 class Explanation:
-    """One release at one site, gate by gate; the first that does not pass decides."""
+    """One release at one site, gate by gate; the first that does not pass decides.
+
+    Attributes:
+        sentence: what its client hears.
+    """
 
     product: str
     version: str
@@ -48,6 +53,7 @@ class Explanation:
     installed: str | None
     decision: str
     reason: str
+    sentence: str
     gates: tuple[GateAnswer, ...]
 
 
@@ -67,9 +73,16 @@ def known_site(session: Session, site_id: str, client: str = "") -> Site:
 
 
 def explain(
-    session: Session, site_id: str, releases: Sequence[Release], now: datetime
+    session: Session,
+    site_id: str,
+    releases: Sequence[Release],
+    now: datetime,
+    language: Language = Language.ENGLISH,
 ) -> list[Explanation]:
     """Every gate for the newest of ``releases`` at a site, newest first.
+
+    Args:
+        language: of the sentences for its client.
 
     Raises:
         NotFound: there is no such site.
@@ -83,7 +96,8 @@ def explain(
     empty = {name: RolloutPlan(product=name, serial=1, written_at=now) for name in names}
     plan_of = {name: plan or empty[name] for name, plan in written.items()}
     found = [_explained(release, plan_of[release.path.product], site, now) for release in newest]
-    return [_with_standstill(session, one) for one in found]
+    zone = fleet.zone_of(site.policy)
+    return [_with_sentence(_with_standstill(session, one), zone, language) for one in found]
 
 
 def _with_standstill(session: Session, one: Explanation) -> Explanation:
@@ -114,6 +128,7 @@ def _explained(release: Release, plan: RolloutPlan, site: sites.Site, now: datet
         installed=site.product(release.path.product).version,
         decision="install",
         reason="every gate lets it through",
+        sentence="",
         gates=gates,
     )
     return _decided(explained)
@@ -121,8 +136,18 @@ def _explained(release: Release, plan: RolloutPlan, site: sites.Site, now: datet
 
 def _decided(one: Explanation) -> Explanation:
     """With the answer of the first gate that does not let it through."""
-    first = next((gate for gate in one.gates if gate.answer != "pass"), None)
+    first = _first(one)
     return replace(one, decision=first.answer, reason=first.reason) if first else one
+
+
+def _first(one: Explanation) -> GateAnswer | None:
+    return next((gate for gate in one.gates if gate.answer != "pass"), None)
+
+
+def _with_sentence(one: Explanation, zone: str, language: Language) -> Explanation:
+    first = _first(one) or GateAnswer(gate_sentences.INSTALL, one.decision)
+    given = (first.gate, first.answer, first.reason, first.until, zone, language)
+    return replace(one, sentence=gate_sentences.said(*given))
 
 
 def _gate(name: str, answer: Answer) -> GateAnswer:

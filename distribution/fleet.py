@@ -37,6 +37,11 @@ def check_in_of(row: Site) -> CheckIn | None:
     return CheckIn.from_bytes(row.check_in.encode()) if row.check_in else None
 
 
+def zone_of(policy: SitePolicy) -> str:
+    """The time zone in which a site lives: that of its first window; UTC without one."""
+    return next((window.zone for window in policy.windows), "UTC")
+
+
 def whole_site(row: Site) -> sites.Site:
     """The server's copy of a site, to explain and to preview with."""
     said = check_in_of(row)

@@ -16,7 +16,9 @@ from sqlmodel import Session, col, select
 
 from distribution import aging, brakes, events, fleet, lease, notices, rollouts
 from distribution.control_tables import WindowRow
-from distribution.desk.tickets import Which, by_tier, failures_unexplained
+from distribution.desk.ticket_views import Which
+from distribution.desk.tickets import by_tier, failures_unexplained
+from distribution.notify.figures import figures
 from distribution.server import Server
 from distribution.standing import tally
 from distribution.tables import Alarm, Receipt, RolloutRow, Site, SiteProduct
@@ -54,6 +56,7 @@ class _Figures:
                        failures_unexplained(session))  # fmt: skip
             yield _brakes(session)
             yield _windows(session)
+            yield from _notifications(session, self._now)
             yield self._lease(session)
             yield _one("hsp_events_newest", "Number of the newest event.", events.newest(session))
         yield from self._ages()
@@ -173,3 +176,15 @@ def _windows(session: Session) -> Family:
     for outcome, count in session.exec(wanted):
         family.add_metric([outcome or "to_come"], count)
     return family
+
+
+def _notifications(session: Session, now: datetime) -> Iterator[Family]:
+    found = figures(session, now)
+    family = Family("hsp_notifications", "Messages by state, of 30 days.", labels=["state"])
+    for state, count in found.by_state.items():
+        family.add_metric([state], count)
+    yield family
+    text = "Tried in vain, and tried again."
+    yield _one("hsp_notifications_failing", text, found.failing)
+    text = "How long the oldest message has been due that no receiver has refused."
+    yield _one("hsp_notification_oldest_seconds", text, found.oldest_seconds)

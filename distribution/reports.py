@@ -12,11 +12,11 @@ from datetime import datetime
 
 from sqlmodel import Session, select
 
-from distribution import alarms
+from distribution import alarms, site_keys
 from distribution.alarms import AlarmKind
 from distribution.database import Database
 from distribution.errors import Conflict, Unauthorised
-from distribution.sealed import check_signature, freely, peeked, unauthorised
+from distribution.sealed import freely, peeked, unauthorised
 from distribution.tables import Receipt, Site
 from manifests.check_in import ReportReceipt
 from manifests.failures import FailureCode
@@ -42,7 +42,7 @@ def accept(
     report = peeked(data, REPORT_TYPE, InstallReport)
     site = known_site(database, report.site_id)
     try:
-        body = check_signature(data, REPORT_TYPE, site.public_key)
+        body = site_keys.opened(database, site, data, REPORT_TYPE, report.at, now)
     except Unauthorised:
         _count_forgery(database, site.id, now)
         raise

@@ -12,8 +12,8 @@ from sqlmodel import Session, col, select
 
 from distribution import audit, events, notices, plans, standstill, waves
 from distribution.database import Database
-from distribution.desk import incidents
-from distribution.desk.incidents import TicketState
+from distribution.desk import endings, problem_work, stopped_rollouts
+from distribution.desk.states import TicketState
 from distribution.errors import Conflict, Invalid, UnknownRollout
 from distribution.events import EventKind
 from distribution.people import own_proposals
@@ -77,11 +77,17 @@ def start(
     now: datetime,
     only: SiteFilter | None = None,
     role: str = "",
+    for_problem: int = 0,
 ) -> None:
     """Begin a rollout: its first wave opens as its schedule says, later ones when it goes well.
 
+    Args:
+        for_problem: the number of the ticket that this release is to mend; 0 without one.
+
     Raises:
-        Conflict: a rollout of this version was started before, or the release was withdrawn.
+        Conflict: a rollout of this version was started before, or the release was withdrawn; the
+            ticket is closed, or about another product.
+        NotFound: no such ticket.
         Unavailable: the database does not answer.
     """
     manifest = release.manifest
@@ -105,6 +111,8 @@ def start(
         session.flush()
         word = Word(by, row.change_reason, role)
         _put(session, row, RolloutState.RUNNING, word, now, deed="rollout.start")
+        if for_problem:
+            problem_work.mended_by(session, for_problem, row.release, word.actor, role, now)
 
 
 def _new_row(
@@ -191,7 +199,7 @@ def recall(database: Database, product: str, version: str, word: Word, now: date
 def _stop(database: Database, product: str, version: str, said: Word, now: datetime) -> None:
     with database.writing() as session:
         put(session, find(session, product, version), RolloutState.STOPPED, said, now)
-        incidents.rollout_stopped(session, product, version, said.reason, now)
+        stopped_rollouts.stopped(session, product, version, said.reason, now)
 
 
 def put(session: Session, row: RolloutRow, state: RolloutState, word: Word, now: datetime) -> None:
@@ -253,7 +261,7 @@ def _settle_stopped(session: Session, product: str, now: datetime) -> None:
         Problem.state == TicketState.OPEN,
     )
     for problem in session.exec(stopped).all():
-        incidents.settle(session, problem, now)
+        endings.settle(session, problem, now)
 
 
 def _find(session: Session, product: str, version: str) -> RolloutRow | None:

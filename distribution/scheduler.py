@@ -36,8 +36,9 @@ from distribution import (
 )
 from distribution.assessment import Finish, Hold, OpenNextWave, Pause, Verdict, assess
 from distribution.audit import checkpoints, publications
-from distribution.desk import incidents
+from distribution.desk import clocks, diagnostics, remote_steps, stopped_rollouts, symptoms
 from distribution.drills import records
+from distribution.notify import reading, sealing, sending
 from distribution.publish import renew
 from distribution.rollouts import SCHEDULER, Word
 from distribution.server import Server
@@ -102,7 +103,7 @@ def _apply(server: Server, judged: RolloutRow, verdict: Verdict, now: datetime) 
         match verdict:
             case Pause(reason):
                 rollouts.put(session, row, RolloutState.PAUSED, Word(SCHEDULER, reason), now)
-                incidents.rollout_stopped(session, row.product, row.version, reason, now)
+                stopped_rollouts.stopped(session, row.product, row.version, reason, now)
             case OpenNextWave(number) if row.state == RolloutState.RUNNING:
                 waves.open_next(session, row, number, now)
             case Finish(reason) if row.state == RolloutState.RUNNING:
@@ -163,6 +164,22 @@ def forget_old_events(server: Server, now: datetime) -> None:
     events.forget_old(server.database, now)
 
 
+def watch_remote_steps(server: Server, now: datetime) -> None:
+    """Close what sites did not answer in time, and forget old diagnostics."""
+    remote_steps.expire(server.database, now)
+    diagnostics.forget_old(server.database, now)
+
+
+def watch_clocks(server: Server, now: datetime) -> None:
+    """Raise the tickets that nobody has answered in time."""
+    clocks.look(server.database, now)
+
+
+def forget_old_symptoms(server: Server, now: datetime) -> None:
+    """Delete what customers told, when it was kept for long enough."""
+    symptoms.forget_old(server.database, now)
+
+
 def stop_withdrawn(server: Server, now: datetime) -> None:
     """Stop the rollouts of what was withdrawn; sites refuse it already."""
     for path in withdrawals.stop_withdrawn(server, now):
@@ -197,6 +214,17 @@ def watch_checkpoints(server: Server, now: datetime) -> None:
     checkpoints.look(server, now)
 
 
+def read_news(server: Server, now: datetime) -> None:
+    """Decide who hears of what the desk tells."""
+    reading.read(server.database, now)
+    sealing.forget_old(server.database, now)
+
+
+def send_notifications(server: Server, now: datetime) -> None:
+    """Begin to send what is due. Threads of their own do it, so that a page waits for nothing."""
+    sending.send_due(server, now)
+
+
 STEPS: tuple[Step, ...] = (
     process_reports,
     watch_sites,
@@ -209,9 +237,14 @@ STEPS: tuple[Step, ...] = (
     settle_windows,
     alarm_on_age,
     watch_reviews,
+    watch_remote_steps,
+    watch_clocks,
     forget_old_events,
+    forget_old_symptoms,
     checkpoint_audit,
     watch_checkpoints,
+    read_news,
+    send_notifications,
 )
 
 

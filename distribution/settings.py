@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from distribution.errors import Misconfigured
+from distribution.languages import Language
 from distribution.people.roles import Role
 from manifests.check_in import HttpUrl
 
@@ -77,6 +78,9 @@ class Settings(BaseSettings):
     """So long nobody can remove a checkpoint: S3's object lock, in a bucket that was made with it.
     0: without."""
 
+    language: Language = Language.ENGLISH
+    """What clients read for whom nobody has chosen another."""
+
     retention_seconds: Annotated[float, Field(ge=3600, le=366 * 24 * 3600)] = 7 * 24 * 3600
     """A file of the repository is removed when nothing has led to it for so long."""
 
@@ -96,6 +100,22 @@ class Settings(BaseSettings):
     """Tries with one name."""
     requests_per_minute: Annotated[int, Field(ge=10, le=1_000_000)] = 1200
     """Of one person."""
+
+    smtp_host: str = ""
+    """The mail server that takes our notifications; empty: none are sent by mail."""
+    smtp_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    """0: the usual one, 587, 465 or 25."""
+    smtp_security: Literal["none", "starttls", "tls"] = "starttls"
+    """Certificates are verified; ``none`` is for a mail server on this machine."""
+    smtp_username: str = ""
+    """Empty: without logging in."""
+    smtp_password_file: str = ""
+    """A file with the password; it is in no setting."""
+    smtp_from: Annotated[str, Field(pattern=r"^[^@\s<>,;:]+@[A-Za-z0-9.-]+$")] = "hsp@localhost"
+    """From whom notifications come."""
+    client_webhook_networks: str = ""
+    """Private networks that clients' webhooks may lead into all the same, with spaces between:
+    ``10.20.0.0/16``. Empty: none."""
 
     oidc_issuer: str = ""
     """The OpenID provider, exactly as it names itself; empty: local accounts only."""

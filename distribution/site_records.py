@@ -8,7 +8,8 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from distribution import fleet, holds
-from distribution.desk.tickets import Which, by_tier, failures_unexplained
+from distribution.desk.ticket_views import Which
+from distribution.desk.tickets import by_tier, failures_unexplained
 from distribution.explanation import known_site
 from distribution.holds import Held
 from distribution.tables import Alarm, Attempt, Client, Receipt, Site, SiteProduct
@@ -49,6 +50,7 @@ class SiteRecord:
     expected_by: datetime | None
     """Of a site without a line: until when it may be silent."""
     enrolled_at: datetime
+    revoked: bool
     problem: str
     hold: str
     """Every brake of support's that is on here, in words; empty when there is none."""
@@ -107,7 +109,11 @@ def page(
     wanted = select(Site).where(Site.id > after).order_by(col(Site.id)).limit(limit)
     if client is not None:
         wanted = wanted.where(Site.client_id == client)
-    rows = session.exec(wanted).all()
+    return records(session, session.exec(wanted).all(), online_since)
+
+
+def records(session: Session, rows: Sequence[Site], online_since: datetime) -> list[SiteRecord]:
+    """What is shown of these sites."""
     products, held = _products(session, [row.id for row in rows]), holds.held(session)
     return [_record(row, products.get(row.id, ()), held, online_since) for row in rows]
 
@@ -145,6 +151,7 @@ def _record(
         last_seen=row.last_seen,
         expected_by=row.expected_by,
         enrolled_at=row.enrolled_at,
+        revoked=row.revoked_at is not None,
         problem=row.problem,
         hold="; ".join(held.all_words(row, profile.products)),
         products=products,

@@ -7,7 +7,7 @@ on every database. Whatever counts things that a site sends is a BIGINT.
 
 from datetime import datetime
 
-from sqlalchemy import LargeBinary, Text
+from sqlalchemy import Index, LargeBinary, Text
 from sqlmodel import Field, SQLModel, UniqueConstraint
 
 from distribution.columns import BigInt, big, moment, number, text
@@ -29,6 +29,8 @@ class Client(SQLModel, table=True):
 
     id: str = Field(primary_key=True)
     created_at: datetime = moment()
+    language: str = ""
+    """What its people read; empty: the server's own, see ``Settings.language``."""
 
 
 class Site(SQLModel, table=True):
@@ -54,7 +56,7 @@ class Site(SQLModel, table=True):
     """A reason to hold still, as support wrote it."""
     place_base: int = big()
     """Added to a report's sequence: an enrolment anew begins with 1 again, places go on."""
-    revoked_at: datetime | None = moment(default=None)
+    revoked_at: datetime | None = moment(default=None, index=True)
 
 
 class SiteProduct(SQLModel, table=True):
@@ -65,7 +67,7 @@ class SiteProduct(SQLModel, table=True):
     version: str | None = None
     candidate: str | None = Field(default=None, sa_type=Text)
     decision: str = ""
-    gate: str = ""
+    gate: str = Field(default="", index=True)
     reason: str = text()
     lifted_by: str = ""
     until: datetime | None = moment(default=None)
@@ -80,7 +82,7 @@ class Invitation(SQLModel, table=True):
     profile: str = text()
     invited_by: str
     created_at: datetime = moment()
-    expires_at: datetime = moment()
+    expires_at: datetime = moment(index=True)
     used_at: datetime | None = moment(default=None)
     used_by_key: str | None = None
 
@@ -178,7 +180,7 @@ class Receipt(SQLModel, table=True):
     phase: str
     code: str | None = Field(default=None, index=True)
     """The failure that it reports, if it reports one: such a receipt must get an incident."""
-    incident_id: int | None = big(default=None, foreign_key="incident.id")
+    incident_id: int | None = big(default=None, foreign_key="incident.id", index=True)
     processed_at: datetime | None = moment(default=None, index=True)
     tries: int = 0
 
@@ -243,8 +245,20 @@ class Problem(SQLModel, table=True):
     """As it was first seen."""
     opened_at: datetime = moment()
     closed_at: datetime | None = moment(default=None)
-    due_at: datetime = moment()
+    due_at: datetime = moment(index=True)
     """The SLA clock: somebody should have answered by then."""
+    owner: str = ""
+    """Who has taken it; empty while nobody has."""
+    answered_at: datetime | None = moment(default=None)
+    """When somebody took it, which stops the clock of the tier that it is at."""
+    log_tail: str = text()
+    """Of the report that was seen first."""
+    cause: str = text()
+    """What L3 found."""
+    hotfix: str = ""
+    """The target path of the release that is to mend it."""
+    known_issue_id: int | None = big(default=None, index=True)
+    """The known issue that gathers its failures here."""
     reopened: int = 0
     part_of_id: int | None = big(default=None, foreign_key="problem.id", index=True)
     """The stopped rollout that gathers it."""
@@ -253,10 +267,15 @@ class Problem(SQLModel, table=True):
 class Incident(SQLModel, table=True):
     """A problem at one site."""
 
-    __table_args__ = (UniqueConstraint("problem_id", "site_id"),)
+    __table_args__ = (
+        UniqueConstraint("problem_id", "site_id"),
+        # Ten thousand incidents of one problem are asked about at each of them.
+        Index("ix_incident_problem_id_state", "problem_id", "state"),
+        Index("ix_incident_problem_id_client_id", "problem_id", "client_id", "state", "site_id"),
+    )
 
     id: int | None = number()
-    problem_id: int = big(foreign_key="problem.id", index=True)
+    problem_id: int = big(foreign_key="problem.id")
     site_id: str = Field(foreign_key="site.id", index=True)
     client_id: str = Field(foreign_key="client.id")
     tier: str

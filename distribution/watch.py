@@ -10,8 +10,9 @@ from sqlmodel import Session, col, select
 
 from distribution import fleet
 from distribution.database import Database
-from distribution.desk import incidents
-from distribution.desk.incidents import Sighting, TicketState
+from distribution.desk import endings, incidents
+from distribution.desk.opening import Sighting
+from distribution.desk.states import TicketState
 from distribution.settings import Settings
 from distribution.tables import Alarm, Attempt, Incident, Problem, Site
 from manifests.failures import FailureCode
@@ -26,6 +27,7 @@ def look(database: Database, settings: Settings, now: datetime) -> None:
         _alarms(session)
     with database.writing() as session:
         _recovered_sites(session, silent_since, now)
+        endings.gone(session, now)
     with database.writing() as session:
         _silent_sites(session, silent_since, now)
     with database.writing() as session:
@@ -62,7 +64,7 @@ def _recovered_sites(session: Session, since: datetime, now: datetime) -> None:
         for incident, problem, site in session.exec(wanted)
         if _is_over(incident, problem, site, since, now)
     ]
-    incidents.close(session, over, now)
+    endings.close(session, over, now)
 
 
 def _is_over(
@@ -110,7 +112,7 @@ def _found_contacts(session: Session, now: datetime) -> None:
     for attempt in session.exec(wanted).all():
         attempt.lost_at = None
         session.add(attempt)
-        incidents.recovered(session, attempt.site_id, (FailureCode.LOST_CONTACT,), now)
+        endings.recovered(session, attempt.site_id, (FailureCode.LOST_CONTACT,), now)
 
 
 def _lost(attempt: Attempt, now: datetime) -> Sighting:

@@ -11,7 +11,7 @@ from sqlmodel import select
 
 from distribution import catalogue, rollouts
 from distribution.database import Database
-from distribution.desk import incidents
+from distribution.desk import stopped_rollouts
 from distribution.rollouts import Word
 from distribution.server import Server
 from distribution.tables import RolloutRow, SiteProduct
@@ -48,7 +48,7 @@ def _stop(database: Database, withdrawn: Mapping[str, str], now: datetime) -> li
             if row.release in withdrawn and _may_go_on(row):
                 reason = f"withdrawn: {withdrawn[row.release]}"
                 rollouts.put(session, row, RolloutState.STOPPED, Word(REPOSITORY, reason), now)
-                incidents.rollout_stopped(session, row.product, row.version, reason, now)
+                stopped_rollouts.stopped(session, row.product, row.version, reason, now)
                 stopped.append(row.release)
     return stopped
 

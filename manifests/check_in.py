@@ -1,8 +1,8 @@
 """How a site joins, and what it and the server say to each other at every poll.
 
 The server's answers are hints and wishes, never orders: nothing in them can make an agent install
-anything. What they can do is make it hold still, and tell a site whose own policy is to wait for
-its client that the client has said yes.
+anything. What they can do is make it hold still, tell a site whose own policy is to wait for its
+client that the client has said yes, and ask for one of the few steps of ``remote_steps``.
 """
 
 import base64
@@ -18,6 +18,7 @@ from manifests.errors import ManifestError
 from manifests.file_list import Sha256
 from manifests.free_text import Reason
 from manifests.freeze import Freeze
+from manifests.remote_steps import MOST_STEPS, RemoteStep
 from manifests.rollout import Ring
 from manifests.site import InstalledProduct, SitePolicy, SiteProfile
 from manifests.target_paths import Identifier, ProductName, VersionText
@@ -141,6 +142,8 @@ class CheckInAnswer(Document):
     """When the site must not be changed: what was announced for it, or for all of its client's."""
     audit_checkpoint: CheckpointEnvelope = ""
     """The newest checkpoint of the audit log, for the site to remember; it decides nothing."""
+    steps: Annotated[tuple[RemoteStep, ...], Field(max_length=MOST_STEPS)] = ()
+    """What support asks this site to do, from a fixed list, as far as its own policy allows."""
 
 
 class ReportReceipt(Document):

@@ -39,7 +39,9 @@ class FailureCode(StrEnum):
     ROLLOUT_STOPPED = "rollout_stopped"
     ROLLOUT_STANDS_STILL = "rollout_stands_still"
     DEADLINE_MISSED = "deadline_missed"
+    REPORTED_BY_CUSTOMER = "reported_by_customer"
     METADATA_AGING = "metadata_aging"
+    NOTIFICATION_UNDELIVERABLE = "notification_undeliverable"
     BREAKGLASS_REVIEW = "breakglass_review"
     REVIEW_OVERDUE = "review_overdue"
     UNTRUSTED_METADATA = "untrusted_metadata"
@@ -129,8 +131,14 @@ FAILURES: dict[FailureCode, Failure] = {
     FailureCode.DEADLINE_MISSED: Failure(
         Tier.L1, 8 * _HOUR, "Your site does not have this update yet; we are finding out why."
     ),
+    FailureCode.REPORTED_BY_CUSTOMER: Failure(
+        Tier.L1, 4 * _HOUR, "We have written down what you told us and are looking into it."
+    ),
     FailureCode.METADATA_AGING: Failure(
         Tier.L3, 4 * _HOUR, "Your site works as before; we are renewing something on our side."
+    ),
+    FailureCode.NOTIFICATION_UNDELIVERABLE: Failure(
+        Tier.L2, 8 * _HOUR, "Your site works as before; a message of ours did not reach somebody."
     ),
     FailureCode.BREAKGLASS_REVIEW: Failure(
         Tier.L3, _DAY, "A repair at your site was made in a hurry; a second engineer checks it now."

@@ -69,6 +69,8 @@ class InstallReport(Document):
     code: FailureCode | None = None
     detail: Detail = ""
     log_tail: LogTail = ""
+    hook_status: Annotated[int, Field(ge=-(2**31), lt=2**32)] | None = None
+    """What the release's program or check ended with; negative: the signal that ended it."""
     duration_seconds: Annotated[float, Field(ge=0)] = 0
     downloaded_bytes: Annotated[int, Field(ge=0)] = 0
     saved_bytes: Annotated[int, Field(ge=0)] = 0

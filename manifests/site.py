@@ -17,6 +17,7 @@ from manifests.documents import Document, Part, UtcDatetime, parse_toml
 from manifests.errors import ManifestError
 from manifests.freeze import Freeze
 from manifests.install import AbsoluteFolder, PackageName
+from manifests.remote_steps import StepKind
 from manifests.rollout import Ring, SiteFilter
 from manifests.target_paths import Identifier, ProductName, VersionText
 from manifests.window import HORIZON, Blackout, MaintenanceWindow
@@ -60,6 +61,13 @@ class LocalBrake(Part):
     reason: str
 
 
+class Support(Part):
+    """What the provider's support may do at this site, from a fixed list of steps."""
+
+    remote: Annotated[tuple[StepKind, ...], Field(max_length=len(StepKind))] = tuple(StepKind)
+    """All of them unless said otherwise; none with an empty list."""
+
+
 class SitePolicy(Document):
     """What a site's administrator allows: ``site.toml`` in the agent's folder.
 
@@ -86,6 +94,9 @@ class SitePolicy(Document):
     """Per product, the folders with data that its releases may change and put back; no others."""
     irreplaceable_packages: Annotated[tuple[PackageName, ...], Field(max_length=1000)] = ()
     """Debian packages that a release may replace although nobody could put them back."""
+    support: Support = Support()
+    rotate_key_days: Annotated[int, Field(ge=0, le=3650)] = 365
+    """A site's key that is older is replaced by a new one; 0 for never."""
 
     @classmethod
     def from_toml(cls, text: str) -> Self:

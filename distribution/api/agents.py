@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 
-from distribution import check_ins, enrolment, reports
+from distribution import check_ins, enrolment, reports, site_keys
 from distribution.api import examples
 from distribution.api.access import (
     FOR_SITES,
@@ -15,6 +15,7 @@ from distribution.api.access import (
     body_of,
 )
 from distribution.api.answers import errors
+from distribution.desk import step_results
 from manifests.check_in import (
     CHECK_IN_TYPE,
     ENROLMENT_TYPE,
@@ -23,10 +24,24 @@ from manifests.check_in import (
     ReportReceipt,
 )
 from manifests.install_report import MAX_REPORT_BYTES, REPORT_TYPE
+from manifests.key_rotation import MAX_ROTATION_BYTES, ROTATION_TYPE, KeyRotationAnswer
+from manifests.remote_steps import MAX_STEP_RESULT_BYTES, STEP_RESULT_TYPE, StepReceipt
 
 MAX_ENROLMENT_BYTES = 16 * 1024
 
 router = APIRouter(tags=["agents"])
+
+_STEP_RECEIPT: examples.Example = {
+    "format": 1,
+    "step_id": "9c5b94b1a7c64b0f8b7d7f0a3f3d2e11",
+    "sha256": examples.RECEIPT["sha256"],
+    "duplicate": False,
+}
+_SITE_KEY: examples.Example = {
+    "format": 1,
+    "site_id": "warung-jakarta",
+    "public_key": examples.SITE_DETAILS["public_key"],
+}
 
 _ENVELOPE_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -115,3 +130,43 @@ def report(
 ) -> ReportReceipt:
     """An envelope with an `InstallReport`. Sending the same one again changes nothing."""
     return reports.accept(server.database, body, now, admit=limits.report.take)
+
+
+@router.post(
+    "/v1/step-results",
+    summary="Say what came of a step that support asked for",
+    openapi_extra=_envelope_of(STEP_RESULT_TYPE),
+    responses={
+        **examples.answer(_STEP_RECEIPT, "Stored: it survives a power cut."),
+        **errors(400, 401, 409, 413, 422, 429, 503),
+    },
+    dependencies=[FOR_SITES],
+)
+def step_result(
+    body: Annotated[bytes, Depends(body_of(MAX_STEP_RESULT_BYTES))],
+    server: ServerDep,
+    limits: LimitsDep,
+    now: NowDep,
+) -> StepReceipt:
+    """An envelope with a `StepResult`. Sending the same one again changes nothing."""
+    return step_results.accept(server.database, body, now, admit=limits.report.take)
+
+
+@router.post(
+    "/v1/site-key",
+    summary="Change a site's key",
+    openapi_extra=_envelope_of(ROTATION_TYPE),
+    responses={
+        **examples.answer(_SITE_KEY, "Believed from now on, and the old one no more."),
+        **errors(400, 401, 413, 422, 429, 503),
+    },
+    dependencies=[FOR_SITES],
+)
+def site_key(
+    body: Annotated[bytes, Depends(body_of(MAX_ROTATION_BYTES))],
+    server: ServerDep,
+    limits: LimitsDep,
+    now: NowDep,
+) -> KeyRotationAnswer:
+    """An envelope with a `KeyRotation`, signed by the old key; the new one agrees inside of it."""
+    return site_keys.rotate(server.database, body, now, admit=limits.report.take)

@@ -9,11 +9,13 @@ import anyio
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from distribution import console
 from distribution.api import (
     agents,
     answers,
     audit,
     calendars,
+    client_reports,
     components,
     control,
     desk,
@@ -22,7 +24,10 @@ from distribution.api import (
     fleet,
     freezes,
     live,
+    notify,
+    problems,
     releases,
+    remote,
     repository,
     reviews,
     rollouts,
@@ -46,13 +51,17 @@ ROUTERS = (
     components.router,
     rollouts.router,
     desk.router,
+    problems.router,
     control.router,
+    remote.router,
     reviews.router,
     audit.router,
     freezes.router,
     live.router,
+    notify.router,
     repository.router,
     calendars.router,
+    client_reports.router,
 )
 
 
@@ -93,6 +102,7 @@ def application(server: Server, *, schedule: bool = False) -> FastAPI:
     answers.install(app)
     for router in ROUTERS:
         app.include_router(router, responses=answers.errors(422))
+    console.install(app)
     app.add_api_route(
         "/healthz",
         _health,

@@ -84,6 +84,7 @@ SITE: Example = {
     "last_seen": MOMENT,
     "expected_by": None,
     "enrolled_at": "2026-11-01T02:00:00Z",
+    "revoked": False,
     "problem": "",
     "hold": "",
     "products": [
@@ -129,6 +130,8 @@ EXPLANATION: list[Example] = [
         "installed": "2.0.0",
         "decision": "stay",
         "reason": "the rollout is paused (ani: prices are missing)",
+        "sentence": "This update is on hold. The reason: the rollout is paused "
+        "(ani: prices are missing)",
         "gates": [
             {"gate": "newer", "answer": "pass", "reason": "", "until": None, "lifted_by": ""},
             {
@@ -210,43 +213,7 @@ ROLLOUT: Example = {
 
 REASON: Example = {"reason": "prices are missing on the receipt"}
 
-TICKET: Example = {
-    "number": 12,
-    "tier": "L3",
-    "state": "open",
-    "code": "unhealthy",
-    "product": "kasir",
-    "version": "2.1.0",
-    "signature": "unhealthy: <url> answered <n>, expected <n>",
-    "detail": "http://127.0.0.1:8080/health answered 500, expected 200",
-    "sentence": "The new version did not work well; your previous one runs again.",
-    "runbook": "docs/runbooks/unhealthy.md",
-    "opened_at": MOMENT,
-    "due_at": "2026-11-25T06:00:00Z",
-    "closed_at": None,
-    "reopened": 0,
-    "part_of": None,
-    "parts": [],
-    "incidents": [
-        {
-            "number": 31,
-            "site_id": "warung-jakarta",
-            "client_id": "warung",
-            "tier": "L2",
-            "state": "open",
-            "occurrences": 1,
-            "reopened": 0,
-            "detail": "http://127.0.0.1:8080/health answered 500, expected 200",
-            "opened_at": MOMENT,
-            "last_at": MOMENT,
-            "closed_at": None,
-        }
-    ],
-}
-
 _TIERS: Example = {"L1": 0, "L2": 0, "L3": 1, "security": 0}
-
-TICKETS: Example = {"tickets": [TICKET], "by_tier": _TIERS, "failures_unexplained": 0}
 
 OVERVIEW: Example = {
     "clients": 3,

@@ -9,6 +9,7 @@ from distribution import catalogue, explanation, openings, site_identity, site_r
 from distribution.api import examples
 from distribution.api.access import NowDep, OnlineSinceDep, OwnSiteDep, ServerDep, allowed
 from distribution.api.answers import errors
+from distribution.api.languages import WishesDep
 from distribution.api.rollouts import Reason, reason_body, says
 from distribution.catalogue import TrustState
 from distribution.explanation import Explanation
@@ -129,9 +130,17 @@ def site_windows(site_id: OwnSiteDep, server: ServerDep, limit: Limit = 100) -> 
     responses={**examples.answer(examples.EXPLANATION, "Gate by gate."), **errors(401, 404, 503)},
 )
 def explain_site(
-    site_id: OwnSiteDep, server: ServerDep, now: NowDep, product: str | None = None
+    site_id: OwnSiteDep,
+    server: ServerDep,
+    now: NowDep,
+    wishes: WishesDep,
+    product: str | None = None,
 ) -> list[Explanation]:
-    """Every gate with its answer, until when, and who can lift it; newest release first."""
+    """Every gate with its answer, until when, and who can lift it; newest release first.
+
+    The sentence is for the site's client, in the language that you ask for or else in theirs.
+    """
     releases = catalogue.releases(server.store, product)
     with server.database.reading() as session:
-        return explanation.explain(session, site_id, releases, now)
+        language = wishes.about_site(session, site_id)
+        return explanation.explain(session, site_id, releases, now, language)

@@ -47,6 +47,14 @@ AUDITED: Mapping[str, Rule] = {
     "calendartoken": Rule(),
     "reviewrow": Rule(),
     "failureoverride": Rule(),
+    "notifychannel": Rule(),
+    "ticketentry": Rule({"text": "words of people; of a deed they are its reason"}),
+    "knownissue": Rule({"problem_id": "where the failures are gathered, by their reports"}),
+    "symptomsrow": Rule(
+        dict.fromkeys(
+            ("caller", "exact_words", "changed"), "personal, and forgotten when the row is"
+        )
+    ),
     "account": Rule(),
     "rolegrant": Rule(),
     "apitoken": Rule(),
@@ -58,6 +66,13 @@ AUDITED: Mapping[str, Rule] = {
         }
     ),
     "publishedrole": Rule(),
+    "remotesteprow": Rule(
+        {
+            **dict.fromkeys(("outcome", "sentence", "sha256"), "told by the site, and signed"),
+            "handed_at": "when the site first heard of it",
+            "answered_at": "when the site's answer came",
+        }
+    ),
 }
 
 EXEMPT: Mapping[str, str] = {
@@ -69,7 +84,10 @@ EXEMPT: Mapping[str, str] = {
     "alarm": "what the API noticed; the desk makes tickets of it",
     "problem": "opened and closed by reports and rules; the desk notes what people do to it",
     "incident": "opened and closed by reports and rules; the desk notes what people do to it",
+    "handoverrow": "follows from the problem; that it was handed over is a deed of its own",
     "newsrow": "follows from problems and incidents; read by who sends notifications",
+    "notifyposition": "up to which line the news are deliveries",
+    "delivery": "follows from the news and the channels, which are audited",
     "planrow": "follows from the rollouts, brakes and freezes, which are audited; signed itself",
     "deltarow": "what came of making deltas, which are signed themselves",
     "lease": "which scheduler leads",
@@ -79,6 +97,8 @@ EXEMPT: Mapping[str, str] = {
     "windowrow": "what came of a maintenance window, by receipts",
     "unneededrow": "what retention has found to be unneeded",
     "siteboot": "told by the site at its check-in; what follows from it is a brake, and noted",
+    "stepresultrow": "signed by the site: evidence itself",
+    "formerkey": "the keys that the audited row of the site had before",
     "password": "secret; that somebody set one is a deed of its own",
     "tokenuse": "when a token was last used",
     "loginsession": "that somebody logged in or out is a deed of its own; this follows the browser",

@@ -54,9 +54,13 @@ def page(
     return [_record(row) for row in session.exec(found.limit(limit))]
 
 
-def last(session: Session, limit: int, wanted: Filter = _EVERYTHING) -> list[AuditRecord]:
-    """The newest records, oldest first."""
+def last(
+    session: Session, limit: int, wanted: Filter = _EVERYTHING, *, before: int | None = None
+) -> list[AuditRecord]:
+    """The newest records, or those before one of them, oldest first."""
     found = _matching(wanted).order_by(col(AuditRow.seq).desc()).limit(limit)
+    if before is not None:
+        found = found.where(col(AuditRow.seq) < before)
     return [_record(row) for row in session.exec(found)][::-1]
 
 

@@ -9,7 +9,18 @@ from pathlib import Path
 
 import click
 
-from distribution.cli import audit, drills, media, operations, products, repository, status, trust
+from distribution.cli import (
+    audit,
+    drills,
+    hotfix,
+    media,
+    notify,
+    operations,
+    products,
+    repository,
+    status,
+    trust,
+)
 from distribution.settings import DEFAULT_HOME, Settings
 from manifests.terminal import Program
 
@@ -37,5 +48,7 @@ operations.register(main)
 media.register(main)
 trust.register(main)
 drills.register(main)
+hotfix.register(main)
 status.register(main)
 audit.register(main)
+notify.register(main)

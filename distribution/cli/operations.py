@@ -11,15 +11,19 @@ import uvicorn
 from distribution.cli import (
     brakes,
     calendars,
+    client_reports,
     components,
     desk,
     planning,
+    problems,
+    receipts,
     repairs,
     reviews,
     rollouts,
     simulation,
     sites,
     staff,
+    symptoms,
 )
 from distribution.errors import Misconfigured
 from distribution.loop import Scheduler
@@ -36,6 +40,8 @@ def register(program: click.Group) -> None:
     sites.register(program)
     rollouts.register(program)
     desk.register(program)
+    problems.register(program)
+    symptoms.register(program)
     brakes.register(program)
     repairs.register(program)
     calendars.register(program)
@@ -44,6 +50,8 @@ def register(program: click.Group) -> None:
     components.register(program)
     reviews.register(program)
     staff.register(program)
+    client_reports.register(program)
+    receipts.register(program)
 
 
 @click.command()

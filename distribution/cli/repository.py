@@ -20,6 +20,7 @@ from distribution.database import Database
 from distribution.drills import records
 from distribution.errors import DistributionError
 from distribution.people import own_proposals
+from distribution.publish import Published
 from distribution.published_schemas import SCHEMAS
 from distribution.reviewed_publish import reviewed
 from distribution.schedules import load_schedule
@@ -223,10 +224,7 @@ def delta(settings: Settings, product: str, from_version: str, to_version: str) 
 @click.pass_obj
 def publish_command(settings: Settings, proposal: Path, replace_unfinished: bool, by: str) -> None:
     """Check PROPOSAL and make it visible. After a crash, the same command finishes it."""
-    online, store, now = open_online_keys(settings), open_store(settings), utc_now()
-    with reviewed(settings, store, proposal, now):
-        done = publish.publish(store, proposal, online, now, replace_unfinished=replace_unfinished)
-    _record(settings, store, by, done.releases)
+    done = published(settings, proposal, by, replace_unfinished=replace_unfinished)
     what = ", ".join(done.releases) or f"{done.role} {done.version}"
     if done.already:
         click.echo(f"{what} is published already; nothing was done")
@@ -236,6 +234,21 @@ def publish_command(settings: Settings, proposal: Path, replace_unfinished: bool
         click.echo("Somebody else reviews it within two working days: hsp review list")
     if done.releases:
         click.echo("Nothing is installed until its rollout starts: hsp rollout start")
+
+
+def published(
+    settings: Settings, proposal: Path, by: str, *, replace_unfinished: bool = False
+) -> Published:
+    """Publish a proposal and record who did; once more, it finds it published already.
+
+    Raises:
+        DistributionError: see ``publish.publish``.
+    """
+    online, store, now = open_online_keys(settings), open_store(settings), utc_now()
+    with reviewed(settings, store, proposal, now):
+        done = publish.publish(store, proposal, online, now, replace_unfinished=replace_unfinished)
+    _record(settings, store, by, done.releases)
+    return done
 
 
 def _record(settings: Settings, store: Store, by: str, releases: Sequence[str]) -> None:

@@ -49,6 +49,7 @@ def rollout() -> None:
 @click.option("--region", "regions", multiple=True, help="Only this region; repeatable.")
 @click.option("--platform", "platforms", multiple=True, help="Only this platform; repeatable.")
 @click.option("--installed", default="", help="Only sites that run such a version, as '>=2,<3'.")
+@click.option("--for-problem", type=show.NUMBER_OR_NONE, default=0, help="The ticket it mends.")
 @click.option("--by", default=show.whoami, help="Who starts it, for the record.")
 @click.pass_obj
 def start(
@@ -57,6 +58,7 @@ def start(
     product: str,
     version: str,
     schedule: str,
+    for_problem: int,
     by: str,
     **only: tuple[str, ...] | str,
 ) -> None:
@@ -65,8 +67,9 @@ def start(
     server, now = Server.open(settings), utc_now()
     release = signed_release(server.store, product, version)
     said = acting.word(server.database, by, Permission.ROLLOUT_START, chosen.name)
-    rollouts.start(server.database, release, chosen, by, now, admitted, said.role)
-    _publish(server, product, now)
+    role, mends = said.role, for_problem
+    rollouts.start(server.database, release, chosen, by, now, admitted, role, for_problem=mends)
+    publish_plan(server, product, now)
     click.echo(f"the rollout of {product} {version} has begun ({chosen.name})")
 
 
@@ -102,7 +105,7 @@ def _verb(name: str, verb: Verb, permission: Permission, done: str, text: str) -
         server, now = Server.open(settings), utc_now()
         said = acting.word(server.database, by, permission, reason)
         verb(server.database, product, version, said, now)
-        _publish(server, product, now)
+        publish_plan(server, product, now)
         click.echo(f"the rollout of {product} {version} is {done}; sites see it at their next poll")
 
 
@@ -155,7 +158,8 @@ def approve(
     click.echo(f"{client} has approved {product} {version}; its sites hear so at their next poll")
 
 
-def _publish(server: Server, product: str, now: datetime) -> None:
+def publish_plan(server: Server, product: str, now: datetime) -> None:
+    """Tell the sites what was decided about a product."""
     plans.publish_decision(server.database, server.store, server.online, product, now)
 
 

@@ -5,10 +5,18 @@ import sys
 from collections.abc import Iterable
 from datetime import datetime
 
+import click
 from rich.console import Console
 from rich.table import Table
 
+from distribution.columns import BIGGEST
 from manifests.terminal import shown
+
+NUMBER = click.IntRange(1, BIGGEST)
+"""Of a row."""
+
+NUMBER_OR_NONE = click.IntRange(0, BIGGEST)
+"""Of a row; 0 for none."""
 
 WIDE = 200
 """Columns when nobody's terminal says how many: a log file keeps whole lines."""

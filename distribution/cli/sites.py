@@ -5,11 +5,20 @@ from pathlib import Path
 
 import click
 
-from distribution import catalogue, enrolment, explanation, openings, site_identity, site_records
+from distribution import (
+    catalogue,
+    clients,
+    enrolment,
+    explanation,
+    openings,
+    site_identity,
+    site_records,
+)
 from distribution.bucket import open_store
-from distribution.cli import acting, show
+from distribution.cli import acting, remote, show
 from distribution.database import Database
 from distribution.errors import Misconfigured, UnknownProduct
+from distribution.languages import Language
 from distribution.people.roles import Permission
 from distribution.private_files import write_new
 from distribution.server import utc_now
@@ -18,6 +27,7 @@ from distribution.site_records import SiteRecord
 from manifests.documents import validated
 from manifests.rollout import Ring
 from manifests.site import SiteProfile
+from manifests.terminal import shown
 from signing.store import Store
 
 ALL = 1_000_000
@@ -25,6 +35,7 @@ ALL = 1_000_000
 
 def register(program: click.Group) -> None:
     """Add these commands to ``hsp``."""
+    remote.register(site)
     program.add_command(site)
     program.add_command(explain)
 
@@ -152,15 +163,24 @@ def windows(settings: Settings, site_id: str, limit: int) -> None:
 @click.command()
 @click.argument("site_id", metavar="SITE")
 @click.argument("product", required=False)
+@click.option(
+    "--language",
+    type=click.Choice([language.value for language in Language]),
+    help="Of the sentence to say; by default, what its client reads.",
+)
 @click.pass_obj
-def explain(settings: Settings, site_id: str, product: str | None) -> None:
+def explain(settings: Settings, site_id: str, product: str | None, language: str | None) -> None:
     """Why SITE does or does not get a release: every gate, until when, and who can lift it."""
     releases = catalogue.releases(open_store(settings), product)
     with Database.open(settings).reading() as session:
-        found = explanation.explain(session, site_id, releases, utc_now())
+        client = explanation.known_site(session, site_id).client_id
+        theirs = clients.language(session, client, settings.language)
+        said = Language(language) if language else theirs
+        found = explanation.explain(session, site_id, releases, utc_now(), said)
     for release in found:
         title = f"{release.product} {release.version}: {release.decision} ({release.reason})"
         rows = ((g.gate, g.answer, g.reason, g.until, g.lifted_by) for g in release.gates)
         show.table(("gate", "answer", "why", "until", "who can lift it"), rows, title)
+        click.echo(f"say: {shown(release.sentence)}")
     if not found:
         click.echo(f"no release is signed for any product of {site_id}")

@@ -1,53 +1,26 @@
 """Tickets: a problem for each cause, an incident for each site that has it.
 
-``record`` takes one failure that was seen and opens, attaches, repeats or reopens; ``close`` and
-``confirmed`` end incidents, and a problem ends with its last one. Reports may come late and out of
-order: a failure that the site has overcome already is counted, and does not reopen anything.
+``record`` takes one failure that was seen and opens, attaches, repeats or reopens; ``endings``
+closes incidents, and a problem ends with its last one. Reports may come late and out of order: a
+failure that the site has overcome already is counted, and does not reopen anything.
 
-Every function works within the caller's transaction, and the scheduler is the only caller.
+It works within the caller's transaction: the scheduler's, and that of what a customer told.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
-
 from sqlalchemy import func
-from sqlmodel import Session, col, select, update
-from sqlmodel.sql.expression import Select
+from sqlmodel import Session, col, select
 
-from distribution.desk.escalation import higher, route, signature
+from distribution.desk import clocks, endings, failure_table, known_issues, news, stopped_rollouts
+from distribution.desk.escalation import higher, route
+from distribution.desk.news import News
+from distribution.desk.opening import Sighting, new_problem, reopen
+from distribution.desk.signatures import Failed, signature
+from distribution.desk.states import TicketState
 from distribution.tables import Attempt, Incident, Problem, Site
 from manifests.errors import ManifestError
-from manifests.failures import FAILURES, FailureCode, Tier
+from manifests.failures import Tier
 from manifests.install_report import Phase
 from manifests.target_paths import Lane, ReleasePath
-
-
-class TicketState(StrEnum):
-    """Of an incident or a problem."""
-
-    OPEN = "open"
-    CLOSED = "closed"
-
-
-@dataclass(frozen=True)
-class Sighting:
-    """One failure at one site, seen once.
-
-    Attributes:
-        product: with ``version`` and ``release``; all empty when it is about the site itself.
-        place: of the report that told it; 0 when no report did.
-    """
-
-    site_id: str
-    code: FailureCode
-    detail: str
-    at: datetime
-    product: str = ""
-    version: str = ""
-    release: str = ""
-    place: int = 0
 
 
 def is_emergency(release: str) -> bool:
@@ -59,24 +32,49 @@ def is_emergency(release: str) -> bool:
 
 
 def record(session: Session, seen: Sighting) -> Incident:
-    """Open or attach, count it, and raise the tier. The caller records each report once."""
+    """Open or attach, count it, and raise the tier. The caller records each report once.
+
+    What a known issue explains is attached to it: it is no news, and raises nothing.
+    """
     site = session.get_one(Site, seen.site_id)
-    problem = _problem(session, seen, site.client_id)
-    incident = _incident(session, problem, seen, site.client_id)
-    incident.occurrences += 1
-    if seen.place >= incident.last_place:
-        incident.last_at, incident.detail, incident.last_place = seen.at, seen.detail, seen.place
-    _open_or_close(session, incident, problem, seen)
+    cause = _cause(seen, site)
+    own = failure_table.entry(session, seen.code).tier
+    known = known_issues.match(session, seen, cause, own)
+    is_new = False
+    if known is not None:
+        problem = known_issues.problem_of(session, known, seen)
+    else:
+        problem, is_new = _problem(session, seen, cause)
+    incident, is_first = _incident(session, problem, seen, site.client_id)
+    _count(incident, seen)
     session.add(incident)
     session.flush()
-    _raise(session, incident, problem, seen)
+    if is_new:
+        news.tell(session, News.OPENED, problem, seen.at, incident)
+    elif is_first and known is None:
+        news.tell(session, News.JOINED, problem, seen.at, incident)
+    if seen.place and _overcome(session, problem, seen):
+        if incident.occurrences == 1:
+            endings.end(session, incident, problem, seen.at)
+    else:
+        _back_again(session, incident, problem, seen)
     if incident.state == TicketState.CLOSED:
-        settle(session, problem, seen.at)
+        endings.settle(session, problem, seen.at)
+    if known is None and problem.state == TicketState.OPEN:
+        _raise(session, incident, problem, seen, own)
     return incident
 
 
-def _problem(session: Session, seen: Sighting, client_id: str) -> Problem:
-    cause = _cause(seen, client_id)
+def _cause(seen: Sighting, site: Site) -> str:
+    """What is about a release gathers all clients; what is about a site gathers its client's."""
+    if not seen.product:
+        return f"{seen.code} at {site.client_id}"
+    failed = Failed(seen.code, seen.detail, seen.phase, seen.hook_status, seen.log_tail)
+    return signature(failed, names=(site.id, site.client_id))
+
+
+def _problem(session: Session, seen: Sighting, cause: str) -> tuple[Problem, bool]:
+    """The problem, and whether it is a new one."""
     wanted = select(Problem).where(
         Problem.product == seen.product,
         Problem.version == seen.version,
@@ -84,42 +82,26 @@ def _problem(session: Session, seen: Sighting, client_id: str) -> Problem:
     )
     found = session.exec(wanted).one_or_none()
     if found is not None:
-        return found
-    fresh = new_problem(seen, cause)
-    fresh.part_of_id = _stopped_rollout_id(session, seen.product, seen.version)
+        return found, False
+    fresh = new_problem(session, seen, cause)
+    stopped = stopped_rollouts.of(session, seen.product, seen.version)
+    fresh.part_of_id = stopped.id if stopped is not None else None
     session.add(fresh)
     session.flush()
-    return fresh
+    return fresh, True
 
 
-def _cause(seen: Sighting, client_id: str) -> str:
-    """What is about a release gathers all clients; what is about a site gathers its client's."""
-    if seen.product:
-        return signature(seen.code, seen.detail.replace(seen.site_id, "<site>"))
-    return f"{seen.code} at {client_id}"
-
-
-def new_problem(seen: Sighting, cause: str) -> Problem:
-    """A problem that is not in the queue yet."""
-    failure = FAILURES[seen.code]
-    return Problem(
-        product=seen.product,
-        version=seen.version,
-        signature=cause,
-        code=seen.code,
-        tier=failure.tier,
-        state=TicketState.OPEN,
-        detail=seen.detail,
-        opened_at=seen.at,
-        due_at=seen.at + failure.answer_within,
-    )
-
-
-def _incident(session: Session, problem: Problem, seen: Sighting, client_id: str) -> Incident:
+def _incident(
+    session: Session, problem: Problem, seen: Sighting, client_id: str
+) -> tuple[Incident, bool]:
+    """The incident, and whether it is the first of its site."""
     wanted = select(Incident).where(
         Incident.problem_id == problem.id, Incident.site_id == seen.site_id
     )
-    return session.exec(wanted).one_or_none() or Incident(
+    found = session.exec(wanted).one_or_none()
+    if found is not None:
+        return found, False
+    fresh = Incident(
         problem_id=problem.id or 0,
         site_id=seen.site_id,
         client_id=client_id,
@@ -128,31 +110,32 @@ def _incident(session: Session, problem: Problem, seen: Sighting, client_id: str
         opened_at=seen.at,
         last_at=seen.at,
     )
+    return fresh, True
 
 
-def _open_or_close(session: Session, incident: Incident, problem: Problem, seen: Sighting) -> None:
-    if seen.place and _overcome(session, seen):
-        if incident.occurrences == 1:
-            _close(incident, seen.at)
-        return
-    if incident.state == TicketState.CLOSED:
+def _count(incident: Incident, seen: Sighting) -> None:
+    incident.occurrences += 1
+    if seen.place >= incident.last_place:
+        incident.last_at, incident.detail, incident.last_place = seen.at, seen.detail, seen.place
+
+
+def _back_again(session: Session, incident: Incident, problem: Problem, seen: Sighting) -> None:
+    """What was over and is seen again is open again."""
+    came_back = incident.state == TicketState.CLOSED
+    if came_back:
         incident.reopened += 1
         incident.state, incident.closed_at = TicketState.OPEN, None
+        session.add(incident)
+        session.flush()
     if problem.state == TicketState.CLOSED:
-        problem.reopened += 1
-        reopen(problem, seen.at)
-        session.add(problem)
+        reopen(session, problem, seen.at, incident)
+    elif came_back and problem.known_issue_id is None:
+        news.tell(session, News.JOINED, problem, seen.at, incident)
 
 
-def reopen(problem: Problem, now: datetime) -> None:
-    """Back into the queue, with a clock of its own."""
-    problem.state, problem.closed_at = TicketState.OPEN, None
-    problem.due_at = now + FAILURES[FailureCode(problem.code)].answer_within
-
-
-def _overcome(session: Session, seen: Sighting) -> bool:
+def _overcome(session: Session, problem: Problem, seen: Sighting) -> bool:
     """Whether the site has confirmed an install of the product after this failure."""
-    if FAILURES[seen.code].tier is Tier.SECURITY:
+    if problem.tier == Tier.SECURITY:
         return False
     wanted = select(Attempt.id).where(
         Attempt.site_id == seen.site_id,
@@ -163,133 +146,38 @@ def _overcome(session: Session, seen: Sighting) -> bool:
     return session.exec(wanted).first() is not None
 
 
-def _raise(session: Session, incident: Incident, problem: Problem, seen: Sighting) -> None:
+def _raise(
+    session: Session, incident: Incident, problem: Problem, seen: Sighting, own: Tier
+) -> None:
     tier = route(
         seen.code,
+        own,
         emergency=is_emergency(seen.release),
         repeats=_repeats(session, seen),
-        clients=_clients(session, problem),
+        # What is L3's already needs no look: in a storm that is most of it.
+        spreads=problem.tier == Tier.L3 or _spreads(session, problem),
     )
     incident.tier = higher(Tier(incident.tier), tier)
-    raised = higher(Tier(problem.tier), tier)
-    if raised != problem.tier:
-        problem.tier = raised
-        problem.due_at = seen.at + FAILURES[seen.code].answer_within
-        if tier is Tier.L3:
-            _raise_all(session, problem)
-    session.add_all((incident, problem))
+    session.add(incident)
     session.flush()
-
-
-def _raise_all(session: Session, problem: Problem) -> None:
-    """What has become L3's is L3's at every site."""
-    of_problem = update(Incident).where(col(Incident.problem_id) == problem.id)
-    session.exec(of_problem.values(tier=Tier.L3))
+    clocks.raise_to(session, problem, tier, seen.at, incident=incident)
 
 
 def _repeats(session: Session, seen: Sighting) -> int:
-    """How often this code has been seen at this site, whatever the release."""
+    """How often this code has been seen at this site, in any release; not as a known issue."""
     wanted = (
         select(func.sum(Incident.occurrences))
         .join(Problem, col(Incident.problem_id) == col(Problem.id))
         .where(Incident.site_id == seen.site_id, Problem.code == seen.code)
+        .where(col(Problem.known_issue_id).is_(None))
     )
     return int(session.exec(wanted).one() or 0)
 
 
-def _clients(session: Session, problem: Problem) -> int:
-    wanted = select(func.count(func.distinct(Incident.client_id)))
-    return int(session.exec(wanted.where(Incident.problem_id == problem.id)).one())
-
-
-# --- endings
-
-
-def _close(incident: Incident, now: datetime) -> None:
-    incident.state, incident.closed_at = TicketState.CLOSED, now
-
-
-def confirmed(session: Session, site_id: str, product: str, place: int, now: datetime) -> None:
-    """A site has confirmed an install: what failed there before, with this product, is over."""
-    wanted = _open_incidents(site_id).where(Problem.product == product, Incident.last_place < place)
-    close(session, session.exec(wanted).all(), now)
-
-
-def recovered(session: Session, site_id: str, codes: Iterable[FailureCode], now: datetime) -> None:
-    """A condition of the site itself, or a lost contact with it, is over."""
-    wanted = _open_incidents(site_id).where(col(Problem.code).in_(list(codes)))
-    close(session, session.exec(wanted).all(), now)
-
-
-def _open_incidents(site_id: str) -> Select[Incident, Problem]:
-    return (
-        select(Incident, Problem)
-        .join(Problem, col(Incident.problem_id) == col(Problem.id))
-        .where(Incident.site_id == site_id, Incident.state == TicketState.OPEN)
-    )
-
-
-def close(session: Session, found: Iterable[tuple[Incident, Problem]], now: datetime) -> None:
-    """Close incidents and the problems that end with them; security's are closed by a person."""
-    for incident, problem in found:
-        if FAILURES[FailureCode(problem.code)].tier is Tier.SECURITY:
-            continue
-        _close(incident, now)
-        session.add(incident)
-        session.flush()
-        settle(session, problem, now)
-
-
-def settle(session: Session, problem: Problem, now: datetime) -> None:
-    """Close a problem that has neither an open incident nor an open part."""
-    incidents = select(Incident.id).where(
-        Incident.problem_id == problem.id, Incident.state == TicketState.OPEN
-    )
-    parts = select(Problem.id).where(
-        Problem.part_of_id == problem.id, Problem.state == TicketState.OPEN
-    )
-    if session.exec(incidents).first() or session.exec(parts).first():
-        return
-    problem.state, problem.closed_at = TicketState.CLOSED, now
-    session.add(problem)
-    session.flush()
-    if problem.part_of_id is not None:
-        settle(session, session.get_one(Problem, problem.part_of_id), now)
-
-
-# --- a stopped rollout
-
-
-def rollout_stopped(
-    session: Session, product: str, version: str, reason: str, now: datetime
-) -> Problem:
-    """Open L3's problem of a rollout that the stop rule paused, and gather what caused it."""
-    known = _stopped_rollout_id(session, product, version)
-    problem = session.get(Problem, known) if known is not None else None
-    if problem is None:
-        seen = Sighting("", FailureCode.ROLLOUT_STOPPED, reason, now, product, version)
-        problem = new_problem(seen, FailureCode.ROLLOUT_STOPPED.value)
-        session.add(problem)
-        session.flush()
-    elif problem.state == TicketState.CLOSED:
-        problem.reopened += 1
-        reopen(problem, now)
-    problem.detail = reason
-    session.add(problem)
-    wanted = select(Problem).where(Problem.product == product, Problem.version == version)
-    for part in session.exec(wanted).all():
-        part.part_of_id = problem.id if part.id != problem.id else None
-        session.add(part)
-    session.flush()
-    return problem
-
-
-def _stopped_rollout_id(session: Session, product: str, version: str) -> int | None:
-    if not product:
-        return None
-    wanted = select(Problem.id).where(
-        Problem.product == product,
-        Problem.version == version,
-        Problem.code == FailureCode.ROLLOUT_STOPPED,
-    )
-    return session.exec(wanted).one_or_none()
+def _spreads(session: Session, problem: Problem) -> bool:
+    """Whether two clients have it: the first and the last of their names in the index differ."""
+    of_problem = select(Incident.client_id).where(Incident.problem_id == problem.id).limit(1)
+    name = col(Incident.client_id)
+    first, last = (of_problem.order_by(way).scalar_subquery() for way in (name, name.desc()))
+    one, other = session.exec(select(first, last)).one()
+    return bool(one != other)

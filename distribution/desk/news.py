@@ -9,7 +9,9 @@ from enum import StrEnum
 
 from sqlmodel import Session, col, select
 
+from distribution import events
 from distribution.desk.tables import NewsRow
+from distribution.events import EventKind
 from distribution.tables import Incident, Problem
 
 
@@ -25,14 +27,23 @@ class News(StrEnum):
     """Nobody answered in time, and a higher tier looks after it, where there is one."""
     REOPENED = "reopened"
     CLOSED = "closed"
+    """With an incident: at that site. Without: the problem itself."""
     HANDED_OVER = "handed_over"
     """L3 gave the cause to the developers."""
+
+
+_NO_NEWS_OF_THE_KNOWN = frozenset({News.OPENED, News.JOINED, News.REOPENED, News.CLOSED})
 
 
 def tell(
     session: Session, kind: News, problem: Problem, now: datetime, incident: Incident | None = None
 ) -> None:
-    """Write one line. Both rows must have their numbers already."""
+    """Write one line, and an event for who watches. Both rows must have their numbers already.
+
+    What a known issue gathers is no news.
+    """
+    if problem.known_issue_id is not None and kind in _NO_NEWS_OF_THE_KNOWN:
+        return
     session.add(
         NewsRow(
             at=now,
@@ -41,6 +52,17 @@ def tell(
             incident_id=incident.id if incident else None,
             tier=problem.tier,
         )
+    )
+    events.tell(
+        session,
+        EventKind.TICKET,
+        now,
+        site_id=incident.site_id if incident else "",
+        product=problem.product,
+        version=problem.version,
+        number=problem.id,
+        news=kind,
+        tier=problem.tier,
     )
 
 

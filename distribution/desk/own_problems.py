@@ -4,7 +4,11 @@ from datetime import datetime
 
 from sqlmodel import Session, select
 
-from distribution.desk.incidents import Sighting, TicketState, new_problem, reopen, settle
+from distribution.desk import news
+from distribution.desk.endings import settle
+from distribution.desk.news import News
+from distribution.desk.opening import Sighting, new_problem, reopen
+from distribution.desk.states import TicketState
 from distribution.tables import Problem
 from manifests.failures import FailureCode
 
@@ -13,10 +17,10 @@ def began(session: Session, code: FailureCode, what: str, detail: str, now: date
     """Open the problem of ``what``, unless it is open."""
     problem = _of(session, code, what)
     if problem is None:
-        problem = new_problem(Sighting("", code, detail, now), f"{code}: {what}")
+        problem = new_problem(session, Sighting("", code, detail, now), f"{code}: {what}")
+        news.tell(session, News.OPENED, problem, now)
     elif problem.state == TicketState.CLOSED:
-        problem.reopened += 1
-        reopen(problem, now)
+        reopen(session, problem, now)
     problem.detail = detail
     session.add(problem)
 

@@ -60,6 +60,10 @@ class Permission(StrEnum):
     SITE_REMOTE = "site.remote"
     PROBLEM_WORK = "problem.work"
 
+    NOTIFY_READ = "notify.read"
+    NOTIFY_CHANGE = "notify.change"
+    FAILURE_TABLE = "failure.table"
+
     ACCOUNT_READ = "account.read"
     ACCOUNT_CHANGE = "account.change"
     ROLE_GRANT = "role.grant"
@@ -94,6 +98,9 @@ MEANING: Mapping[Permission, str] = {
     Permission.TICKET_NOTE: "write down what a customer says, work on a ticket",
     Permission.SITE_REMOTE: "ask one site for a step of the fixed list",
     Permission.PROBLEM_WORK: "work on a problem: known issue, cause, hand over to developers",
+    Permission.FAILURE_TABLE: "change what a failure means here: tier, clock, page, sentence",
+    Permission.NOTIFY_READ: "see whom we notify, and how",
+    Permission.NOTIFY_CHANGE: "add, try and remove a channel of notifications",
     Permission.ACCOUNT_READ: "see who has which role, token and session",
     Permission.ACCOUNT_CHANGE: "add and disable people, end their tokens and sessions",
     Permission.ROLE_GRANT: "propose a role for somebody, confirm what another one proposed",
@@ -132,9 +139,12 @@ TABLE: Mapping[Permission, frozenset[Role]] = {
     Permission.CALENDAR_SHARE: frozenset({_L1, _L2, _L3, _S}),
     Permission.REPAIR: frozenset({_L3, _S}),
     Permission.DRILL: frozenset({_S}),
-    Permission.TICKET_NOTE: frozenset({_L1, _L2, _L3}),
+    Permission.TICKET_NOTE: frozenset({_L1, _L2, _L3, _S}),
     Permission.SITE_REMOTE: frozenset({_L2, _L3}),
     Permission.PROBLEM_WORK: frozenset({_L3}),
+    Permission.FAILURE_TABLE: frozenset({_L3, _S}),
+    Permission.NOTIFY_READ: STAFF | {_C},
+    Permission.NOTIFY_CHANGE: frozenset({_L3, _S, _C}),
     Permission.ACCOUNT_READ: frozenset({_S, _AU}),
     Permission.ACCOUNT_CHANGE: frozenset({_S}),
     Permission.ROLE_GRANT: frozenset({_S}),

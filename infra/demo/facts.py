@@ -117,7 +117,7 @@ class Facts:
     def open_tickets(self) -> list[str]:
         """Each open ticket in a line."""
         return [
-            f"{t['tier']}  {t['code']}, {len(t['incidents'])} sites: {t['detail'][:60]}"
+            f"{t['tier']}  {t['code']}, {t['sites']} sites: {t['detail'][:60]}"
             for t in self._api("/v1/tickets")["tickets"]
         ]
 

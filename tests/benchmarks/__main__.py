@@ -13,6 +13,7 @@ BENCHMARKS = (
     "agent_memory",
     "audit_log",
     "deltas",
+    "fleet_page",
     "large_delta",
     "large_repository",
     "simulation",

@@ -1,5 +1,6 @@
 """The four checks of the language, each against something well and something that is not."""
 
+import dataclasses
 import os
 import time
 from collections.abc import Iterator
@@ -95,9 +96,14 @@ def test_command_runs_in_the_slot_and_must_end_well(
     manifest: ReleaseManifest, tmp_path: Path
 ) -> None:
     _run(CommandCheck(command=("sh", "-c", 'test "$PWD" = "$HSP_SLOT"')), tmp_path, manifest, 1)
-    for command in (("false",), ("no-such-program",), ("sh", "-c", "kill -9 $$")):
-        with pytest.raises(Unhealthy):
+    for command, status in (
+        (("sh", "-c", "exit 3"), 3),
+        (("sh", "-c", "kill -9 $$"), -9),
+        (("no-such-program",), None),
+    ):
+        with pytest.raises(Unhealthy) as caught:
             _run(CommandCheck(command=command), tmp_path, manifest, 1)
+        assert caught.value.hook_status == status
 
 
 def test_a_command_that_hangs_is_ended_with_all_it_started(
@@ -159,9 +165,11 @@ def test_a_program_that_has_ended_is_not_waited_for(
     patient = Patient(tmp_path, manifest, start_grace_seconds=60, attempts=100)
     patient.up = False
     began = time.monotonic()
-    with pytest.raises(StartFailed):
-        health.check(patient.patient)
+    ended = dataclasses.replace(patient.patient, ended_with=lambda: 3)
+    with pytest.raises(StartFailed) as caught:
+        health.check(ended)
     assert time.monotonic() - began < 1
+    assert caught.value.hook_status == 3
 
 
 def test_an_order_to_stop_decides_nothing(manifest: ReleaseManifest, tmp_path: Path) -> None:

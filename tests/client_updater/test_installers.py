@@ -222,7 +222,8 @@ def test_a_service_with_commands_of_its_own(
     assert processes.look_at(first), "what a command leaves running goes on"
     vendor.offer("2.0", service=service("exit 4;"))
     site.poll()
-    assert (plane.received[-1].phase, plane.received[-1].code) == ("reverted", "start_failed")
+    last = plane.received[-1]
+    assert (last.phase, last.code, last.hook_status) == ("reverted", "start_failed", 4)
     again = int((there / "service").read_text())
     assert again != first and processes.look_at(again)
     os.kill(again, 9)

@@ -85,6 +85,17 @@ def test_a_program_that_ends_is_seen_to_have_ended(programs: Programs) -> None:
     assert _eventually(lambda: programs.running("app") is None)
 
 
+@pytest.mark.parametrize(("end", "status"), [("exit 3", 3), ("kill -9 $$", -9), ("true", 0)])
+def test_what_a_program_ended_with_is_known(programs: Programs, end: str, status: int) -> None:
+    _start(programs, "sh", "-c", end)
+    assert _eventually(lambda: programs.ended_with("app") == status)
+
+
+def test_a_program_that_runs_has_ended_with_nothing(programs: Programs) -> None:
+    _start(programs, *SLEEP)
+    assert programs.ended_with("app") is None
+
+
 def test_a_program_is_asked_before_it_is_forced(programs: Programs) -> None:
     _start(
         programs,

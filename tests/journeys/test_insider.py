@@ -11,6 +11,7 @@ from distribution.audit import log
 from distribution.cli import main
 from manifests.failures import FailureCode
 from tests.simulators.insider import Rewriter
+from tests.simulators.tickets import incidents
 from tests.simulators.village import Village, VillageSite
 
 
@@ -24,7 +25,7 @@ def contradicted(village: Village) -> list[str]:
     """What security hears."""
     village.tick()
     found = [t for t in village.tickets() if t.code == FailureCode.AUDIT_CONTRADICTED]
-    return [incident.detail for ticket in found for incident in ticket.incidents]
+    return [incident.detail for incident in incidents(village.server.database, *found)]
 
 
 def remembered(site: VillageSite) -> dict[str, object]:

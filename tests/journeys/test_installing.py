@@ -12,7 +12,7 @@ import pytest
 
 import client_updater.agent
 from client_updater import commands
-from distribution.desk.tickets import Ticket
+from distribution.desk.ticket_views import TicketLine
 from manifests.failures import FailureCode
 from manifests.target_paths import AGENT_PRODUCT
 from tests.simulators.debian import DebianSystem, build_deb
@@ -42,7 +42,7 @@ def rolled_out(village: Village, version: str, **described: Any) -> None:
     village.start(version)
 
 
-def tickets(village: Village) -> list[Ticket]:
+def tickets(village: Village) -> list[TicketLine]:
     """What the site has; that the rollout stands still for its only site is another matter."""
     return [t for t in village.tickets() if t.code is not FailureCode.ROLLOUT_STANDS_STILL]
 
@@ -90,7 +90,9 @@ def test_data_that_a_failed_version_has_changed_is_restored(
     village.tick()
     assert site.soon_serves() == "1.0"
     assert json.loads((data / "orders.json").read_text()) == ["nasi goreng", "es teh"]
-    assert [ticket.code for ticket in tickets(village)] == ["start_failed"]
+    [ticket] = tickets(village)
+    assert ticket.code == "start_failed"
+    assert ticket.signature.startswith("start_failed reverted [0]: "), "with its exit status"
 
 
 def test_a_debian_package_is_upgraded_and_reverted_with_its_service_running_again(

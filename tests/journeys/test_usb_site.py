@@ -8,7 +8,8 @@ import pytest
 from sqlmodel import select
 
 from distribution import media, media_import, watch
-from distribution.desk.tickets import Which, queue
+from distribution.desk.ticket_views import Which
+from distribution.desk.tickets import queue
 from distribution.tables import Attempt, Receipt, SiteProduct
 from manifests.failures import FailureCode
 from tests.simulators.village import PRODUCT, Village, VillageSite, now

@@ -32,6 +32,16 @@ from manifests.release import (
     Severity,
     TcpCheck,
 )
+from manifests.remote_steps import (
+    STEP_LIFE,
+    Diagnostics,
+    DriftReport,
+    Outcome,
+    RemoteStep,
+    Section,
+    StepKind,
+    StepResult,
+)
 from manifests.rollout import (
     Brake,
     Change,
@@ -253,7 +263,47 @@ check_ins = st.builds(
         max_size=2,
     ).map(tuple),
 )
-answers = st.builds(CheckInAnswer, poll_seconds=st.integers(1, 86_400), hold=words)
+steps = st.builds(
+    lambda asked, life, **given: RemoteStep(asked_at=asked, expires_at=asked + life, **given),
+    moments,
+    st.timedeltas(timedelta(seconds=1), STEP_LIFE),
+    step_id=st.integers(0, 2**128 - 1).map("{:032x}".format),
+    kind=st.sampled_from([kind.value for kind in StepKind]),
+    product=st.none() | products,
+    version=st.none() | versions,
+    asked_by=names,
+)
+step_results = st.builds(
+    StepResult,
+    site_id=names,
+    step_id=st.integers(0, 2**128 - 1).map("{:032x}".format),
+    kind=st.sampled_from([kind.value for kind in StepKind]),
+    at=moments,
+    outcome=st.sampled_from(Outcome),
+    sentence=words,
+    drift=st.lists(
+        st.builds(
+            DriftReport,
+            product=products,
+            version=versions,
+            differences=st.lists(words, max_size=2).map(tuple),
+        ),
+        max_size=2,
+    ).map(tuple),
+    diagnostics=st.none()
+    | st.builds(
+        Diagnostics,
+        at=moments,
+        agent_version=words,
+        sections=st.lists(st.builds(Section, name=names, text=words), max_size=2).map(tuple),
+    ),
+)
+answers = st.builds(
+    CheckInAnswer,
+    poll_seconds=st.integers(1, 86_400),
+    hold=words,
+    steps=st.lists(steps, max_size=2).map(tuple),
+)
 invitations = st.builds(
     Invitation,
     profile=st.builds(SiteProfile, site_id=names, client_id=names, ring=st.sampled_from(Ring)),
@@ -275,6 +325,7 @@ DOCUMENTS = {
     "report": reports(),
     "check-in": check_ins,
     "check-in answer": answers,
+    "step result": step_results,
     "invitation": invitations,
 }
 

@@ -24,6 +24,14 @@ from manifests.documents import Document
 from manifests.envelope import open_sealed, peek, site_key
 from manifests.errors import ManifestError
 from manifests.install_report import REPORT_TYPE, InstallReport
+from manifests.key_rotation import ROTATION_TYPE, KeyRotation, KeyRotationAnswer
+from manifests.remote_steps import (
+    MOST_STEPS,
+    STEP_RESULT_TYPE,
+    RemoteStep,
+    StepReceipt,
+    StepResult,
+)
 
 Reply = tuple[int, bytes]
 
@@ -40,6 +48,12 @@ class ControlPlane:
         self.received: list[InstallReport] = []
         """Reports in the order of their first arrival."""
         self.duplicates = 0
+        self.steps: list[RemoteStep] = []
+        """What support asks for, until it is answered."""
+        self.step_results: dict[str, StepResult] = {}
+        self.step_bodies: dict[str, bytes] = {}
+        self.former: dict[str, str] = {}
+        """Keys that were given up, with the ones that followed."""
         self.answer = CheckInAnswer(poll_seconds=300)
         self.down = False
         self.retry_after = ""
@@ -73,6 +87,8 @@ class ControlPlane:
             "/v1/enrol": self._enrol,
             "/v1/check-in": self._check_in,
             "/v1/reports": self._report,
+            "/v1/step-results": self._step_result,
+            "/v1/site-key": self._site_key,
         }
         with self._lock:
             if self.down:
@@ -97,7 +113,33 @@ class ControlPlane:
         message = CheckIn.from_bytes(peek(body, CHECK_IN_TYPE))
         self._verify(message.site_id, body, CHECK_IN_TYPE)
         self.check_ins.append(message)
-        return _ok(self.answer)
+        waiting = [step for step in self.steps if step.step_id not in self.step_results]
+        if not waiting:
+            return _ok(self.answer)
+        return _ok(self.answer.model_copy(update={"steps": tuple(waiting[:MOST_STEPS])}))
+
+    def _step_result(self, body: bytes) -> Reply:
+        content = peek(body, STEP_RESULT_TYPE)
+        result = StepResult.from_bytes(content)
+        self._verify(result.site_id, body, STEP_RESULT_TYPE)
+        known = self.step_bodies.setdefault(result.step_id, content)
+        if known != content:
+            return _error(409, "conflict", "it was answered before")
+        self.step_results[result.step_id] = result
+        digest = hashlib.sha256(content).hexdigest()
+        return _ok(StepReceipt(step_id=result.step_id, sha256=digest))
+
+    def _site_key(self, body: bytes) -> Reply:
+        wanted = KeyRotation.from_bytes(peek(body, ROTATION_TYPE))
+        open_sealed(body, ROTATION_TYPE, site_key(wanted.old_key))
+        wanted.check_proof()
+        known = self.sites[wanted.site_id]
+        if known == wanted.old_key:
+            self.former[known] = wanted.new_key
+            self.sites[wanted.site_id] = wanted.new_key
+        elif (known, self.former.get(wanted.old_key)) != (wanted.new_key, wanted.new_key):
+            return _error(401, "unauthorised", "not by its key")
+        return _ok(KeyRotationAnswer(site_id=wanted.site_id, public_key=wanted.new_key))
 
     def _report(self, body: bytes) -> Reply:
         content = peek(body, REPORT_TYPE)

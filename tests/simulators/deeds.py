@@ -17,9 +17,12 @@ from distribution.audit.log import AuditRecord
 from distribution.brakes import Scope
 from distribution.cli import main
 from distribution.database import Database
+from distribution.desk import incidents
+from distribution.desk.opening import Sighting
 from distribution.freeze_records import Scope as Whose
 from distribution.reviewed_publish import reviewed
 from distribution.rollouts import Word
+from manifests.failures import FailureCode
 from manifests.freeze import Freeze
 from manifests.target_paths import Lane
 from tests.simulators.house import PRODUCT, House, schedule
@@ -97,6 +100,38 @@ def a_breakglass(house: House) -> Path:
 def shared(house: House) -> None:
     """A calendar that somebody subscribes to."""
     hsp(house, "calendar", "subscribe", "warung", "--by", "ani")
+
+
+def notified(house: House) -> None:
+    """A chat that L2 reads."""
+    words = ("--tier", "L2", "--reason", "us", "--by", "wati")
+    hsp(house, "notify", "add", "chat", "https://chat.example/T0", *words)
+
+
+def ticketed(house: House) -> None:
+    """Ticket 1, of L2: the shop has tried the release in vain."""
+    _seen(house, Sighting("shop", FailureCode.UNHEALTHY, "rain", house.clock.now, PRODUCT, "2.0"))
+
+
+def alarmed(house: House) -> None:
+    """Ticket 1, of security."""
+    _seen(house, Sighting("shop", FailureCode.CLOCK, "2 h ahead", house.clock.now))
+
+
+def _seen(house: House, seen: Sighting) -> None:
+    with house.database.writing() as session:
+        incidents.record(session, seen)
+
+
+def known(house: House) -> None:
+    """Known issue K-1."""
+    words = ("--product", PRODUCT, "--words", "rain", "--workaround", "wait", "--sentence", "Wait.")
+    hsp(house, "known-issue", "add", *words, "--by", "wati")
+
+
+def overridden(house: House) -> None:
+    """A failure code of which somebody says otherwise."""
+    hsp(house, "failure", "set", "unhealthy", "--tier", "L3", "--reason", "rain", "--by", "wati")
 
 
 def nothing(_: House) -> None:

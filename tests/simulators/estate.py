@@ -9,12 +9,15 @@ It has no logic of its own: each step is the call that a command makes. ``build`
 ``sign`` are there one by one for tests that stop in the middle.
 """
 
+import atexit
 import getpass
 import hashlib
 import json
+import os
 import shutil
+import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -55,6 +58,21 @@ AT_ONCE = Schedule(
 )
 
 
+_TEMPLATES: "dict[tuple[str, datetime | None], Estate]" = {}
+_FRESH = timedelta(minutes=1)
+"""So long an estate that was made "now" is as good as new."""
+_served: set[str] = set()
+
+
+def _is_first_of_its_test() -> bool:
+    """Whether the test that runs now has no estate yet; never outside of tests."""
+    test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
+    if not test or test in _served:
+        return False
+    _served.add(test)
+    return True
+
+
 @dataclass
 class Estate:
     """The folder, the store, the keys; ``now`` is the ceremonies' clock and may be set."""
@@ -78,7 +96,44 @@ class Estate:
         now: datetime | None = None,
         table: Mapping[str, Any] = RULES,
     ) -> "Estate":
-        """Make the people, the home, the repository and one product (none if it is empty)."""
+        """Make the people, the home, the repository and one product (none if it is empty).
+
+        What is the same for many tests is made once in each process and copied; the second estate
+        of one test is always made anew, since its keys must be others.
+        """
+        begin = now or datetime.now(UTC).replace(microsecond=0)
+        if store is not None or table is not RULES or not _is_first_of_its_test():
+            return cls._made(folder, product, store, begin, table)
+        known = _TEMPLATES.get((product, now))
+        if known is None or begin - known.now > _FRESH:
+            scratch = Path(tempfile.mkdtemp(prefix="estate-"))
+            atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+            known = _TEMPLATES[product, now] = cls._made(scratch, product, None, begin, table)
+        return known._copied(folder)
+
+    def _copied(self, folder: Path) -> "Estate":
+        """The same in another folder."""
+        shutil.copytree(self.folder, folder, symlinks=True, dirs_exist_ok=True)
+        settings = Settings(home=folder / "home")
+        store = DirectoryStore(settings.repository_folder)
+        keys = settings.online_keys_folder
+        passphrase = (keys / home.PASSPHRASE_FILE).read_text().strip()
+        online = OnlineKeys(
+            self.online.generations, lambda: load_online_keys(keys, passphrase).generations
+        )
+        return replace(
+            self, folder=folder, store=store, settings=settings, online=online, rollouts={}
+        )
+
+    @classmethod
+    def _made(
+        cls,
+        folder: Path,
+        product: str,
+        store: Store | None,
+        now: datetime,
+        table: Mapping[str, Any],
+    ) -> "Estate":
         estate = cls.found(folder, product, store, now, table)
         estate.sign(folder / "proposals" / "repository", *OFFICERS)
         estate.publish_proposal(folder / "proposals" / "repository")

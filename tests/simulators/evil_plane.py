@@ -5,10 +5,33 @@ with EvilPlane() as plane:
     plane.says(force=True)          # in every answer to a check-in from now on
 """
 
+import itertools
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.simulators.control_plane import ControlPlane, Reply
+
+_SCRIPT = "$(touch /tmp/pwned)"
+_numbers = itertools.count(1)
+
+
+def steps(count: int, **fields: Any) -> list[dict[str, Any]]:
+    """So many new steps of support's, as the server would ask for them."""
+    now = datetime.now(UTC)
+    return [
+        {
+            "step_id": f"{next(_numbers):032x}",
+            "kind": "restart",
+            "product": "app",
+            "asked_by": "l2",
+            "asked_at": now.isoformat(),
+            "expires_at": (now + timedelta(hours=1)).isoformat(),
+            **fields,
+        }
+        for _ in range(count)
+    ]
+
 
 ANSWERS: dict[str, dict[str, Any]] = {
     "an unsigned artifact": {
@@ -21,6 +44,12 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "an open window": {"policy": {"windows": []}, "window": "always"},
     "an approval": {"approved": {"app": ["9.9"]}, "approval": "none"},
     "force": {"force": True, "override": True, "hotfix": "immediate", "rearm": True},
+    "100,000 steps": {"steps": steps(100_000)},
+    "a step of its own": {
+        "steps": steps(1, kind="run", run=_SCRIPT, command=["sh", "-c", _SCRIPT])
+    },
+    "a script in a step": {"steps": steps(1, product=_SCRIPT)},
+    "a retry of what people stopped": {"steps": steps(1, kind="retry", version="9.9")},
     "100,000 assignments": {"assignments": ["releases/app/1.0/manifest.json"] * 100_000},
 }
 """By what they are after."""

@@ -1,4 +1,4 @@
-"""AWS KMS and IAM on this machine: ministack from PyPI, in a virtual environment of its own.
+"""AWS KMS, IAM and SNS on this machine: ministack from PyPI, in a virtual environment of its own.
 
     with Ministack() as aws:
         key = aws.kms().create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
@@ -74,7 +74,7 @@ class Ministack:
             "PATH": os.environ["PATH"],
             "GATEWAY_PORT": str(port),
             "BIND_HOST": "127.0.0.1",
-            "SERVICES": "kms,iam,sts",
+            "SERVICES": "kms,iam,sts,sns",
             "AUTH": "true",
             "LOG_LEVEL": "WARNING",
             "DOCKER_HOST": f"unix://{folder}/no-docker",

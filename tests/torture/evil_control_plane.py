@@ -8,7 +8,7 @@ honest again the site goes on.
 
 import tempfile
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -29,12 +29,13 @@ from tests.torture.shares import Share, Tally, in_shares
 ROUNDS = {Scale.TEST: 1, Scale.TORTURE: 12}
 MOST_SECONDS = 20
 LONGEST_DELAY_SECONDS = 1.3 * 24 * 3600
-_CLOSED = """\
+_CLOSED = f"""\
 [[windows]]
 zone = "Asia/Jakarta"
-starts = "2050-01-01T01:00"
+starts = "{datetime.now(UTC) + timedelta(days=200):%Y-%m-%dT01:00}"
 duration_seconds = 3600
 """
+"""For months. One that never opens would be a mistake, and hold the site for that."""
 
 
 def run(scale: Scale) -> Outcome:

@@ -21,6 +21,15 @@ from manifests.documents import Document
 from manifests.envelope import open_sealed, peek, public_hex, seal, site_key
 from manifests.failures import FailureCode
 from manifests.install_report import REPORT_TYPE, InstallReport, Phase
+from manifests.remote_steps import (
+    Diagnostics,
+    DriftReport,
+    Outcome,
+    RemoteStep,
+    Section,
+    StepReceipt,
+    StepResult,
+)
 from manifests.rollout import Ring
 from manifests.site import EmergencyPolicy, SitePolicy, SiteProfile
 from manifests.window import Blackout, MaintenanceWindow
@@ -53,6 +62,9 @@ def messages() -> list[Subject]:
 
     answers: list[Document] = [
         CheckInAnswer(poll_seconds=300, root_version=2, hold="because"),
+        CheckInAnswer(poll_seconds=300, steps=(_step(),)),
+        _step_result(),
+        StepReceipt(step_id="0" * 32, sha256="0" * 64),
         ReportReceipt(site_id="site-1", sequence=7, sha256="0" * 64),
         EnrolmentAnswer(site_id="site-1", poll_seconds=300),
     ]
@@ -75,6 +87,33 @@ def messages() -> list[Subject]:
             for answer in answers
         ),
     ]
+
+
+def _step() -> RemoteStep:
+    return RemoteStep(
+        step_id="0" * 32,
+        kind="retry",
+        product="notes",
+        version="1.1",
+        asked_by="l2",
+        asked_at=NOW,
+        expires_at=NOW + timedelta(hours=24),
+    )
+
+
+def _step_result() -> StepResult:
+    drift = DriftReport(product="notes", version="1.1", differences=("a differs",), different=1)
+    sections = (Section(name="disk", text="full"), Section(name="log notes 1.1", text="a\nb\n"))
+    return StepResult(
+        site_id="site-1",
+        step_id="0" * 32,
+        kind="collect",
+        at=NOW,
+        outcome=Outcome.DONE,
+        sentence="collected",
+        drift=(drift,),
+        diagnostics=Diagnostics(at=NOW, agent_version="0.1.0", sections=sections),
+    )
 
 
 def _reports() -> list[InstallReport]:

@@ -10,14 +10,19 @@ from distribution.audit import publications
 from distribution.cli import main
 from tests.simulators.deeds import (
     Before,
+    alarmed,
     braked,
     frozen,
     hsp,
+    known,
     nothing,
+    notified,
+    overridden,
     paused,
     records,
     running,
     shared,
+    ticketed,
     unreviewed,
 )
 from tests.simulators.house import PRODUCT, House, Talker
@@ -64,11 +69,13 @@ COMMANDS: Mapping[str, tuple[Before, str, tuple[str, ...]]] = {
     "freeze lift": (frozen, "freeze lift 1 --reason sun --by budi", ("freeze.lift",)),
     "calendar subscribe": (nothing, "calendar subscribe warung --by ani", ("calendar.share",)),
     "calendar unsubscribe": (shared, "calendar unsubscribe warung --by ani", ("calendar.unshare",)),
+    "client set": (nothing, "client set warung --language id --by wati", ("client.language",)),
     "site invite": (
         nothing,
         "site invite shop-2 --client warung --product app --by ani",
         ("site.invite",),
     ),
+    "site ask": (nothing, "site ask shop verify --reason rain --by joko", ("site.ask",)),
     "site revoke": (nothing, "site revoke shop --reason lost --by rina", ("site.revoke",)),
     "review close": (
         *(unreviewed, "review close 1 --by wati --verdict right"),
@@ -77,6 +84,47 @@ COMMANDS: Mapping[str, tuple[Before, str, tuple[str, ...]]] = {
     "repair stolen-plan": (
         *(running, "repair stolen-plan app --by tono"),
         ("repair.stolen_plan",),
+    ),
+    "notify add": (
+        nothing,
+        "notify add chat https://chat.example/T0 --tier L2 --reason us --by wati",
+        ("notify.add",),
+    ),
+    "notify remove": (
+        *(notified, "notify remove 1 --reason us --by wati"),
+        ("notify.remove",),
+    ),
+    "ticket take": (ticketed, "ticket take 1 --by joko", ("ticket.take",)),
+    "ticket raise": (ticketed, "ticket raise 1 --reason rain --by joko", ("ticket.raise",)),
+    "ticket note": (ticketed, "ticket note 1 rain --by joko", ("ticket.note",)),
+    "ticket close": (alarmed, "ticket close 1 --reason sun --by rina", ("ticket.close",)),
+    "problem cause": (ticketed, "problem cause 1 rain --by wati", ("problem.cause",)),
+    "problem hotfix": (
+        *(ticketed, "problem hotfix 1 releases/app/2.1/manifest.json --by wati"),
+        ("problem.hotfix",),
+    ),
+    "problem hand-over": (
+        *(ticketed, "problem hand-over 1 --to developers --by wati"),
+        ("problem.hand_over",),
+    ),
+    "known-issue add": (
+        ticketed,
+        "known-issue add --problem 1 --workaround wait --sentence Wait. --by wati",
+        ("known_issue.add",),
+    ),
+    "known-issue end": (known, "known-issue end K-1 --reason sun --by wati", ("known_issue.end",)),
+    "symptoms record": (
+        *(nothing, "symptoms record shop --channel chat --sees slow --by joko"),
+        ("symptoms.record",),
+    ),
+    "failure set": (
+        nothing,
+        "failure set unhealthy --answer-within 30m --sentence en=Wait. --reason rain --by rina",
+        ("failure.set",),
+    ),
+    "failure reset": (
+        *(overridden, "failure reset unhealthy --reason sun --by wati"),
+        ("failure.reset",),
     ),
     "export-media": (
         *(running, "export-media STICK --site shop --by ani"),
@@ -87,6 +135,7 @@ COMMANDS: Mapping[str, tuple[Before, str, tuple[str, ...]]] = {
 
 OTHER_COMMANDS: Mapping[str, str] = {
     "publish": "repository.publish: test_hsp_publish_records_what_it_published",
+    "notify test": "notify.test: test_the_commands_add_try_list_and_remove",
     "freeze import": "as freeze announce, which has the same code",
     "repair plan-serial": "repair.plan: test_a_repair_is_recorded",
     "import-media": "what sites have signed: evidence itself",
@@ -109,6 +158,7 @@ WRITES_FILES = frozenset(
         *("people add", "people replace", "people revoke", "product add", "product require"),
         *("release build", "release propose", "release withdraw", "renew", "fleet synth"),
         *("audit export", "audit key", "calendar export", "calendar site-toml"),
+        *("client report", "receipts export"),
     )
 )
 """Proposals and files: nothing of the server changes before somebody publishes them."""
@@ -118,8 +168,11 @@ READS = frozenset(
         *("affected", "audit list", "audit show", "audit verify", "brake list", "freeze list"),
         *("calendar changes", "explain", "product list", "release list", "review list", "sbom"),
         *("rollout preview", "rollout simulate", "rollout status", "schedule", "schema", "serve"),
+        *("notify list", "receipts verify"),
+        *("site diagnostics", "site steps"),
         *("site list", "site windows", "staff list", "staff roles", "staff token list"),
-        *("status", "tickets"),
+        *("status", "tickets", "ticket show", "desk queue", "problem sites", "symptoms list"),
+        *("known-issue list", "failure list"),
     )
 )
 

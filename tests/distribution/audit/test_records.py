@@ -59,7 +59,8 @@ def test_a_record_says_who_did_what_and_what_changed(house: House) -> None:
     assert (record.reason, record.role, record.request) == ("they signed", "l1", "req-1")
     moment = "2026-11-25T02:00:00.000000Z"
     assert record.at == moment
-    assert changes(record) == {"client toko": {"created_at": [None, moment], "id": [None, "toko"]}}
+    made = {"created_at": [None, moment], "id": [None, "toko"], "language": [None, ""]}
+    assert changes(record) == {"client toko": made}
 
 
 def test_a_change_has_what_was_there_before_and_a_deletion_what_is_gone(house: House) -> None:

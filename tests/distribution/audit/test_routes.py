@@ -11,12 +11,17 @@ from tests.simulators.deeds import (
     CLOSING,
     REASON,
     Before,
+    alarmed,
     braked,
     frozen,
+    known,
     nothing,
+    notified,
+    overridden,
     paused,
     records,
     running,
+    ticketed,
     unreviewed,
 )
 from tests.simulators.house import House, Talker
@@ -42,6 +47,9 @@ ROUTES: Mapping[tuple[str, str], tuple[Before, str, str, dict[str, Any], str]] =
     ("post", "/v1/sites/{site_id}/revoke"): (
         *(nothing, "rina", "/v1/sites/shop/revoke", REASON, "site.revoke"),
     ),
+    ("post", "/v1/sites/{site_id}/steps"): (
+        *(nothing, "joko", "/v1/sites/shop/steps", {"kind": "verify", **REASON}, "site.ask"),
+    ),
     ("post", "/v1/brakes"): (
         *(nothing, "joko", "/v1/brakes", {"scope": "site", "target": "shop", **REASON}),
         "brake.on",
@@ -60,6 +68,53 @@ ROUTES: Mapping[tuple[str, str], tuple[Before, str, str, dict[str, Any], str]] =
     ("post", "/v1/reviews/{number}/close"): (
         *(unreviewed, "wati", "/v1/reviews/1/close", REASON, "review.close"),
     ),
+    ("post", "/v1/notify/channels"): (
+        *(nothing, "wati", "/v1/notify/channels"),
+        *({"tier": "L2", "kind": "chat", "address": "https://chat.example/T0", **REASON},),
+        "notify.add",
+    ),
+    ("post", "/v1/notify/channels/{number}/remove"): (
+        *(notified, "wati", "/v1/notify/channels/1/remove", REASON, "notify.remove"),
+    ),
+    ("post", "/v1/tickets/{number}/take"): (
+        *(ticketed, "joko", "/v1/tickets/1/take", {}, "ticket.take"),
+    ),
+    ("post", "/v1/tickets/{number}/raise"): (
+        *(ticketed, "joko", "/v1/tickets/1/raise", REASON, "ticket.raise"),
+    ),
+    ("post", "/v1/tickets/{number}/note"): (
+        *(ticketed, "joko", "/v1/tickets/1/note", {"text": "rain"}, "ticket.note"),
+    ),
+    ("post", "/v1/tickets/{number}/close"): (
+        *(alarmed, "rina", "/v1/tickets/1/close", REASON, "ticket.close"),
+    ),
+    ("post", "/v1/tickets/{number}/cause"): (
+        *(ticketed, "wati", "/v1/tickets/1/cause", {"text": "rain"}, "problem.cause"),
+    ),
+    ("post", "/v1/tickets/{number}/hotfix"): (
+        *(ticketed, "wati", "/v1/tickets/1/hotfix"),
+        *({"release": "releases/app/2.1/manifest.json"}, "problem.hotfix"),
+    ),
+    ("post", "/v1/tickets/{number}/hand-over"): (
+        *(ticketed, "wati", "/v1/tickets/1/hand-over", {"to": "developers"}, "problem.hand_over"),
+    ),
+    ("post", "/v1/known-issues"): (
+        *(ticketed, "wati", "/v1/known-issues"),
+        *({"problem": 1, "workaround": "wait", "sentence": "Wait."}, "known_issue.add"),
+    ),
+    ("post", "/v1/known-issues/{number}/end"): (
+        *(known, "wati", "/v1/known-issues/1/end", REASON, "known_issue.end"),
+    ),
+    ("post", "/v1/sites/{site_id}/symptoms"): (
+        *(nothing, "joko", "/v1/sites/shop/symptoms"),
+        *({"channel": "chat", "sees": ["slow"], "opens": True}, "symptoms.record"),
+    ),
+    ("post", "/v1/failures/{code}"): (
+        *(nothing, "rina", "/v1/failures/unhealthy", {"tier": "L3", **REASON}, "failure.set"),
+    ),
+    ("post", "/v1/failures/{code}/reset"): (
+        *(overridden, "wati", "/v1/failures/unhealthy/reset", REASON, "failure.reset"),
+    ),
 }
 """What must be there, who asks, where, with which body, and what the record calls it."""
 
@@ -67,6 +122,9 @@ OTHER_ROUTES: Mapping[tuple[str, str], str] = {
     ("post", "/v1/enrol"): "site.enrol: test_a_site_joins_in_one_record",
     ("post", "/v1/check-in"): "what sites tell; of their administrators: test_what_a_site_changes",
     ("post", "/v1/reports"): "signed by the site: evidence itself",
+    ("post", "/v1/step-results"): "signed by the site: evidence itself",
+    ("post", "/v1/site-key"): "site.rotate_key: test_the_new_key_speaks_and_the_old_one_does_not",
+    ("post", "/v1/notify/channels/{number}/test"): "notify.test; it changes no channel",
     ("post", "/v1/session"): "session.open: the tests of people",
     ("delete", "/v1/session"): "session.close: the tests of people",
 }

@@ -4,13 +4,15 @@ import pytest
 
 from distribution import audit, check_ins
 from distribution.audit import checkpoints
-from distribution.desk.tickets import Which, queue
+from distribution.desk.ticket_views import Which
+from distribution.desk.tickets import queue
 from manifests import envelope
 from manifests.audit_checkpoint import CHECKPOINT_TYPE, AuditCheckpoint, claimed, newer
 from manifests.check_in import CHECK_IN_TYPE, CheckIn
 from manifests.failures import FailureCode, Tier
 from tests.simulators.house import House, Talker
 from tests.simulators.insider import Rewriter
+from tests.simulators.tickets import incidents
 
 CODE = FailureCode.AUDIT_CONTRADICTED
 
@@ -34,8 +36,8 @@ def alarms(house: House) -> list[str]:
     """What security has in its queue about this."""
     house.tick()
     with house.database.reading() as session:
-        found = queue(session, Which.OPEN, Tier.SECURITY)
-        return [each.detail for t in found if t.code == CODE for each in t.incidents]
+        found = [t for t in queue(session, Which.OPEN, Tier.SECURITY) if t.code == CODE]
+    return [each.detail for each in incidents(house.database, *found)]
 
 
 @pytest.fixture

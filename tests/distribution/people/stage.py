@@ -43,6 +43,7 @@ class Route:
         filled = self.path.replace("{site_id}", site).replace("{number}", str(number))
         filled = filled.replace("{product}", "app").replace("{version}", "2.0")
         filled = filled.replace("{client_id}", client).replace("{name}", "1.root.json")
+        filled = filled.replace("{month}", "2026-11").replace("{code}", "unhealthy")
         query = {"/v1/events": "?follow=false&after=0", "/v1/affected": "?component=openssl"}
         return filled + query.get(self.path, "")
 

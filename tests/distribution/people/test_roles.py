@@ -57,6 +57,8 @@ def test_a_customer_may_only_what_is_asked_of_one_client() -> None:
         Permission.HOLD_READ,
         Permission.HOLD_PUT_ON,
         Permission.HOLD_TAKE_OFF,
+        Permission.NOTIFY_READ,
+        Permission.NOTIFY_CHANGE,
     }
 
 

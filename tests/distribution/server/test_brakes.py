@@ -7,7 +7,8 @@ from starlette.testclient import TestClient
 from distribution import approvals, brakes, catalogue, explanation, plans, rollouts
 from distribution.brakes import BrakeRecord, Scope
 from distribution.cli import main
-from distribution.desk.tickets import Which, queue
+from distribution.desk.ticket_views import Which
+from distribution.desk.tickets import queue
 from distribution.errors import Conflict, Invalid, NotAllowed, NotFound
 from distribution.rollouts import Word
 from distribution.scheduler import verdict_on
@@ -16,6 +17,7 @@ from manifests.rollout import RolloutPlan
 from manifests.target_paths import plan_path
 from tests.simulators.house import PRODUCT, House, schedule
 from tests.simulators.staff import token_of
+from tests.simulators.tickets import sites
 
 ALL = 10_000
 WATI = Word("wati", "they count their stock")
@@ -138,7 +140,7 @@ def test_a_recall_stops_it_and_gives_l3_the_incidents(house: House) -> None:
     with house.database.reading() as session:
         (stopped,) = [t for t in queue(session, Which.OPEN) if not t.part_of]
     assert (stopped.code, stopped.tier) == (FailureCode.ROLLOUT_STOPPED, Tier.L3)
-    assert [incident.site_id for incident in stopped.incidents] == ["shop"]
+    assert sites(house.database, stopped) == ["shop"]
     with pytest.raises(Conflict):
         rollouts.recall(house.database, PRODUCT, "2.0", WATI, house.clock.now)
 
@@ -153,7 +155,7 @@ def test_a_stop_by_a_person_is_l3s_too_until_a_newer_version_is_through(house: H
     def open_now() -> dict[FailureCode, list[str]]:
         with house.database.reading() as session:
             found = [t for t in queue(session, Which.OPEN) if not t.part_of]
-        return {t.code: [incident.site_id for incident in t.incidents] for t in found}
+        return {t.code: sites(house.database, t) for t in found}
 
     assert open_now() == {FailureCode.ROLLOUT_STOPPED: ["shop"]}
     house.start("2.1", schedule(ALL))

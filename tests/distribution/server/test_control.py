@@ -3,18 +3,20 @@
 from datetime import timedelta
 
 from distribution import aging, openings
-from distribution.desk.tickets import Ticket, Which, queue
+from distribution.desk.ticket_views import TicketLine, Which
+from distribution.desk.tickets import queue
 from manifests.failures import FailureCode, Tier
 from manifests.install_report import Phase
 from manifests.rollout import Limits
 from manifests.site import SitePolicy
 from manifests.window import MaintenanceWindow
 from tests.simulators.house import BEGIN, PRODUCT, House, Talker, schedule
+from tests.simulators.tickets import incidents
 
 ALL = 10_000
 
 
-def tickets(house: House, code: FailureCode) -> list[Ticket]:
+def tickets(house: House, code: FailureCode) -> list[TicketLine]:
     with house.database.reading() as session:
         return [t for t in queue(session, Which.OPEN) if t.code is code]
 
@@ -35,9 +37,9 @@ def test_who_is_late_becomes_one_ticket_with_a_part_for_each_site(house: House) 
     house.tick(10)
     (ticket,) = tickets(house, FailureCode.DEADLINE_MISSED)
     assert (ticket.tier, ticket.version) == (Tier.L1, "2.0")
-    found = {incident.site_id: incident for incident in ticket.incidents}
+    found = {incident.site_id: incident for incident in incidents(house.database, ticket)}
     assert set(found) == {late.site_id, silent.site_id}
-    assert all(incident.occurrences == 1 for incident in ticket.incidents)
+    assert all(incident.occurrences == 1 for incident in found.values())
     assert "surgery in progress" in found[late.site_id].detail
     for site in (late, silent):
         site.confirms()

@@ -10,7 +10,8 @@ from sqlmodel import col, select
 
 from distribution import attempts
 from distribution.database import Database
-from distribution.desk.tickets import Which, failures_unexplained, queue
+from distribution.desk.ticket_views import Which
+from distribution.desk.tickets import failures_unexplained, queue
 from distribution.errors import Conflict, Malformed, Unauthorised
 from distribution.tables import Alarm, Attempt, Incident, Problem, Receipt
 from manifests import envelope

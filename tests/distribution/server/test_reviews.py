@@ -13,7 +13,8 @@ from starlette.testclient import TestClient
 from distribution import break_glass, events, publish, review_tickets, reviews, scheduler
 from distribution.cli import main as hsp
 from distribution.database import Database
-from distribution.desk.tickets import Ticket, Which, queue
+from distribution.desk.ticket_views import TicketLine, Which
+from distribution.desk.tickets import queue
 from distribution.errors import Conflict, Invalid, NotAllowed, NotFound, Unavailable, Unreviewed
 from distribution.events import EventKind
 from distribution.review_tables import ReviewRow
@@ -64,7 +65,7 @@ def close(house: House, number: int, by: str = "wati", verdict: str = "it was ri
     return reviews.close(house.database, number, by, verdict, on_call, house.clock.now)
 
 
-def tickets(house: House, code: FailureCode) -> list[Ticket]:
+def tickets(house: House, code: FailureCode) -> list[TicketLine]:
     with house.database.reading() as session:
         return [ticket for ticket in queue(session, Which.OPEN) if ticket.code is code]
 

@@ -13,7 +13,8 @@ from sqlmodel import select
 
 from distribution import catalogue, plans, rollouts, scheduler
 from distribution.database import Database
-from distribution.desk.tickets import Which, queue
+from distribution.desk.ticket_views import Which
+from distribution.desk.tickets import queue
 from distribution.errors import Conflict
 from distribution.loop import Scheduler
 from distribution.rollouts import Word

