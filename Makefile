@@ -5,7 +5,7 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint unit journeys bench agent pictures torture threats format lock clean
+.PHONY: help setup demo test lint unit journeys bench agent pictures screenshots torture threats format lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo "make agent     the agent as one file, build/hsp-updater, for machines with python3 and no pip"
 	@echo "make bench     measure against others' tools; figures go to build/bench.json"
 	@echo "make format    rewrite the code as ruff likes it"
+	@echo "make screenshots  the console's pages as pictures for docs/console.md"
 	@echo "make pictures  draw the pictures of docs/planning.md anew"
 	@echo "make lock      pin the dependencies anew (requirements.lock)"
 	@echo "make clean     remove what the other targets made"
@@ -53,6 +54,9 @@ bench: $(READY)
 
 pictures: $(READY)
 	@$(BIN)/python -m infra.pictures
+
+screenshots: $(READY)
+	@$(BIN)/python -m infra.screenshots
 
 torture: $(READY)
 	$(BIN)/python -m tests.torture

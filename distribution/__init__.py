@@ -2,11 +2,11 @@
 
 Entry points: ``hsp`` (``distribution.cli``) for staff, and ``hsp serve``, which runs the API, the
 scheduler and the static repository in one process. Everything that decides is pure and takes
-``now`` (``assessment``, ``escalation``); everything that acts is the ``scheduler`` or a command of
+``now`` (``assessment``, ``desk.escalation``); everything that acts is the ``scheduler`` or a command of
 a person, over the same functions. All state is in the database (``tables``) and in the store; the
 published plan is a repeatable consequence of the database.
 
-- the repository: ``publish``, ``catalogue``, ``artifacts``, ``bucket`` (boto3 here only)
+- the repository: ``publish``, ``catalogue``, ``artifacts``, ``bucket`` (boto3)
 - who gets what when: ``rollouts``, ``plans``, ``fleet``, ``standing``, ``assessment``
 - planned ahead: ``preview``, ``simulation`` (numpy), ``freezes``, ``calendar_import``,
   ``calendar_zones`` and ``calendar_export`` (icalendar in these three only)
@@ -16,12 +16,12 @@ published plan is a repeatable consequence of the database.
   ``waves``, ``deadlines``, ``standstill``, ``notices``, ``openings``, ``aging``; ``events`` and
   ``metrics`` for who watches
 - what sites say: ``enrolment``, ``site_identity``, ``check_ins``, ``reports``, ``attempts``,
-  ``watch``
-- who looks after it: ``escalation``, ``support_desk``, ``tickets``, ``explanation``
+  ``watch``; ``site_keys`` (how a key is followed by the next)
+- who looks after it: ``desk``, ``explanation``; who hears of it: ``notify`` (boto3 for SMS)
 - for clients: ``clients``, ``languages``, ``gate_sentences``, ``receipts``, ``client_reports``
   (fpdf2 there only)
 - who may do what: ``people`` (accounts, roles, tokens, sessions, OIDC)
-- its edges: ``api`` (FastAPI here only), ``cli``
+- its edges: ``api`` and ``console`` (FastAPI in these two only), ``cli``
 
 May import ``manifests`` and ``signing``; nothing imports it.
 """

@@ -30,6 +30,8 @@ from manifests.rollout import Schedule, SiteFilter
 from manifests.target_paths import Lane, ReleasePath
 from signing import propose
 from signing.cli import show_proposal
+from signing.kinds import meaning
+from signing.proposal import Proposal
 from signing.update_repository import Repository
 
 _EMERGENCY = "emergency"
@@ -131,17 +133,26 @@ def release(
     server = Server.open(settings)
     problem = _ticket(server.database, number)
     acting.acting(server.database, by, Permission.ROLLOUT_START)
-    done = published(settings, proposal, by)
-    path = next((ReleasePath.parse(each) for each in done.releases), None)
-    if path is None or path.lane is Lane.RELEASES or path.product != problem.product:
-        raise Conflict(
-            f"{proposal} is no emergency release of {problem.product}",
-            hint="it is published; start it with 'hsp rollout start'",
-        )
+    path = _fix_in(proposal, problem)
+    published(settings, proposal, by)
     click.echo(f"published {path}")
     only = SiteFilter(clients=clients, sites=sites)
     _start(server, path, chosen, only, number, by, now)
     click.echo(f"its rollout has begun ({chosen.name}): hsp ticket show {number}")
+
+
+def _fix_in(proposal: Path, problem: Problem) -> ReleasePath:
+    """The release that it would publish, before anything is: what is visible stays so."""
+    with in_server_words():
+        found = meaning(Proposal.read(proposal)).releases
+    path = found[0].path if found else None
+    if path is None or path.lane is Lane.RELEASES or path.product != problem.product:
+        raise Conflict(
+            f"{proposal} is no emergency release of {problem.product}; nothing was published",
+            hint=f"make one: hsp hotfix draft {problem.id} SOURCE --description release.toml",
+        )
+    _check_mends(problem, found[0].manifest)
+    return path
 
 
 def _start(

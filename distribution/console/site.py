@@ -8,11 +8,13 @@ from sqlmodel import Session
 
 from distribution import brakes, catalogue, components, explanation, openings, site_records
 from distribution.api.access import NowDep, OnlineSinceDep, OwnSiteDep, ServerDep, allowed
+from distribution.api.languages import WishesDep
 from distribution.brakes import Scope
 from distribution.console import site_parts
 from distribution.console.pages import Page, page
 from distribution.console.site_parts import TicketLine
 from distribution.desk import diagnostics, remote_steps, symptoms
+from distribution.languages import Language
 from distribution.people.roles import Permission, Person
 
 router = APIRouter(route_class=Page, include_in_schema=False)
@@ -65,13 +67,23 @@ def _places(site: site_records.SiteRecord) -> set[tuple[Scope, str]]:
 
 @router.get("/sites/{site_id}/explain")
 def explain(
-    request: Request, site_id: OwnSiteDep, person: ReaderDep, server: ServerDep, now: NowDep
+    request: Request,
+    site_id: OwnSiteDep,
+    person: ReaderDep,
+    server: ServerDep,
+    now: NowDep,
+    wishes: WishesDep,
 ) -> Response:
-    """Gate by gate, for the newest releases of what it has."""
+    """Gate by gate, for the newest releases of what it has, with what its client may hear."""
     releases = catalogue.releases(server.store)
     with server.database.reading() as session:
-        found = explanation.explain(session, site_id, releases, now)
-    return page(request, "site_explain.html", person, found=found)
+        wanted = tuple(Language) if person.may(_WORKS) else (wishes.about_site(session, site_id),)
+        said = {each: explanation.explain(session, site_id, releases, now, each) for each in wanted}
+    found = next(iter(said.values()))
+    sentences = [
+        {each: lines[at].sentence for each, lines in said.items()} for at in range(len(found))
+    ]
+    return page(request, "site_explain.html", person, found=found, said=sentences)
 
 
 @router.get("/sites/{site_id}/diagnostics/{step_id}")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from infra.demo.estate import Estate
+from infra.demo.cast import LOGINS
+from infra.demo.estate import CONSOLE_PASSWORD, Estate
 from infra.demo.screen import StoryFailedError, console, fail
 from infra.demo.story import play
 from tests.simulators.seaweed import Seaweed
@@ -28,7 +29,12 @@ def use_s3(estate: Estate, scope: contextlib.ExitStack) -> None:
 
 def keep_running(estate: Estate) -> None:
     """Say where everything is, and wait for Ctrl-C."""
-    console.print("\nIt keeps running until you press Ctrl-C.")
+    console.print("\nIt keeps running until you press Ctrl-C. Preparing the console's accounts ...")
+    estate.open_accounts()
+    console.print(f"   the console                 {estate.url}")
+    for person, what in LOGINS.items():
+        console.print(f"      {person:<8} {what}")
+    console.print(f"      the password of each is    {CONSOLE_PASSWORD}")
     console.print(f"   API and its documentation   {estate.url}/docs")
     console.print(f"   staff token                 {estate.root}/home/staff.token")
     for site_id, port in estate.app_ports.items():

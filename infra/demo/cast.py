@@ -9,13 +9,31 @@ ENGINEERS = ("sari", "joko")
 """The author and the approver."""
 ON_CALL = ("tono", "wati")
 """Two L3 engineers."""
+SUPPORT = ("lina", "dewi")
+"""The first line and the second."""
+AUDITOR = "maya"
+CUSTOMER = "hadi"
+"""Of the client Warung."""
 ROLES = {
     ENGINEERS[0]: "release-engineer",
     ENGINEERS[1]: "approver",
     ON_CALL[0]: "l3",
     ON_CALL[1]: "l3",
+    SUPPORT[0]: "l1",
+    SUPPORT[1]: "l2",
+    AUDITOR: "auditor",
 }
 """What each is to the server, beside the keys that they hold."""
+LOGINS = {
+    SUPPORT[0]: "L1, the front line",
+    SUPPORT[1]: "L2, who repairs",
+    ON_CALL[0]: "L3, on call",
+    ENGINEERS[1]: "approver",
+    OFFICERS[1]: "security administrator",
+    AUDITOR: "auditor",
+    CUSTOMER: "a customer, of the client Warung",
+}
+"""Who can look at the console when the demo keeps running."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import urllib.request
 from collections import Counter
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ import click
 
 from distribution.cli import main as hsp
 from infra.demo import packages
-from infra.demo.cast import OFFICERS, PRODUCT, SITES, CastRelease, CastSite
+from infra.demo.cast import CUSTOMER, LOGINS, OFFICERS, PRODUCT, SITES, CastRelease, CastSite
 from infra.demo.screen import StoryFailedError
 from signing.cli import main as hsp_sign
 from tests.simulators.ports import free_port
@@ -30,6 +30,7 @@ from tests.simulators.ports import free_port
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
 PASSPHRASE = "selamat-malam"  # noqa: S105 - the demo's people all use one
+CONSOLE_PASSWORD = "empat kata yang panjang"  # noqa: S105 - everybody's, on this machine only
 POLL_SECONDS = 2
 
 
@@ -80,13 +81,23 @@ class Estate:
         os.environ.update(self.settings)
         words, printed = [str(argument) for argument in arguments], io.StringIO()
         try:
-            with redirect_stdout(printed):
+            with redirect_stdout(printed), redirect_stderr(io.StringIO()):
                 program.main(words, prog_name=name, standalone_mode=False)
         except (SystemExit, click.ClickException) as error:
             raise StoryFailedError(
                 f"{name} {' '.join(words)}: {error}\n{printed.getvalue()}"
             ) from error
         return printed.getvalue()
+
+    def open_accounts(self) -> None:
+        """Give everybody who looks at the console a password."""
+        first, second = OFFICERS
+        self.hsp("staff", "add", CUSTOMER, "--client", "warung", "--by", first)
+        self.hsp("staff", "grant", CUSTOMER, "customer", "--by", first)
+        self.hsp("staff", "confirm", CUSTOMER, "customer", "--by", second)
+        self.settings["HSP_STAFF_PASSWORD"] = CONSOLE_PASSWORD
+        for person in LOGINS:
+            self.hsp("staff", "password", person, "--by", first)
 
     def key(self, person: str) -> Path:
         """A person's private key."""
@@ -104,13 +115,25 @@ class Estate:
     # --- releases --------------------------------------------------------------------------
 
     def build(self, release: CastRelease) -> Path:
-        """Put the program together as a release engineer would, and build the release."""
+        """Build a release as its engineer would."""
+        out = self.root / "build" / f"{PRODUCT}-{release.version}"
+        pace = HERE / "schedules" / f"{release.schedule}.toml"
+        described = ("--description", self.description(release), "--pace", pace)
+        self.hsp("release", "build", self.tree(release), *described, "--out", out)
+        return out
+
+    def tree(self, release: CastRelease) -> Path:
+        """Put the program of a release together."""
         tree = self.root / "build" / f"tree-{release.version}"
         packages.unpack(release.bottle, tree)
         shutil.copy(HERE / "app" / "serve.py", tree)
         (tree / "RELEASE").write_text(release.version)
         if not release.forgets_prices:
             shutil.copy(HERE / "app" / "prices.json", tree)
+        return tree
+
+    def description(self, release: CastRelease) -> Path:
+        """Its release.toml."""
         description = self.root / "build" / f"{release.version}.toml"
         template = (HERE / "release.toml").read_text()
         description.write_text(
@@ -118,12 +141,7 @@ class Estate:
             .replace("@bottle@", release.bottle)
             .replace("@severity@", release.severity)
         )
-        out = self.root / "build" / f"{PRODUCT}-{release.version}"
-        pace = HERE / "schedules" / f"{release.schedule}.toml"
-        self.hsp(
-            "release", "build", tree, "--description", description, "--pace", pace, "--out", out
-        )
-        return out
+        return description
 
     # --- processes -------------------------------------------------------------------------
 
@@ -190,9 +208,9 @@ class Estate:
 
     # --- questions -------------------------------------------------------------------------
 
-    def api(self, path: str) -> Any:
-        """Ask the server as a member of staff."""
-        token = (self.root / "home" / "staff.token").read_text().strip()
+    def api(self, path: str, token: str = "") -> Any:
+        """Ask the server as somebody with this token; without one, as the first of the staff."""
+        token = token or (self.root / "home" / "staff.token").read_text().strip()
         request = urllib.request.Request(  # noqa: S310 - loopback
             self.url + path, headers={"Authorization": f"Bearer {token}"}
         )

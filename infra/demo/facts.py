@@ -6,6 +6,7 @@ from typing import Any
 
 from infra.demo.cast import PRODUCT, SITES, CastRelease
 from infra.demo.estate import Estate
+from infra.demo.screen import StoryFailedError
 
 _RUNNING = ("downloading", "staged", "activating", "confirming")
 
@@ -76,6 +77,17 @@ class RolloutFacts:
         }
 
 
+@dataclass(frozen=True)
+class TicketFacts:
+    """One ticket."""
+
+    number: int
+    state: str
+    sites: int
+    clients: int
+    sentence: str
+
+
 class Facts:
     """The questions that the story asks."""
 
@@ -114,6 +126,33 @@ class Facts:
         seen = [datetime.fromisoformat(s["last_seen"]) for s in self._api("/v1/sites")["sites"]]
         return len(seen) == len(SITES) and all(last > moment for last in seen)
 
+    def ticket(self, number: int) -> TicketFacts:
+        """A ticket as it is now."""
+        return _ticket(self._api(f"/v1/tickets/{number}")["line"])
+
+    def ticket_of(self, release: CastRelease, code: str) -> TicketFacts:
+        """The ticket of a release with this code."""
+        lines = self._api("/v1/tickets")["tickets"]
+        found = [t for t in lines if (t["code"], t["version"]) == (code, release.version)]
+        if not found:
+            raise StoryFailedError(f"no ticket says {code} of {release.version}")
+        return _ticket(found[0])
+
+    def sites_of(self, number: int) -> list[str]:
+        """The sites that a ticket is about."""
+        return [each["site_id"] for each in self._api(f"/v1/tickets/{number}")["incidents"]]
+
+    def way_of(self, number: int) -> list[str]:
+        """How a ticket came to its tier, oldest first: ``opened at L2``, ``raised to L3``."""
+        news = reversed(self._api(f"/v1/tickets/{number}")["news"])
+        words = {"opened": "opened at", "raised": "raised to", "overdue": "overdue, raised to"}
+        return [f"{words[each['kind']]} {each['tier']}" for each in news if each["kind"] in words]
+
+    def newest_step(self, site_id: str, token: str) -> tuple[str, str]:
+        """What came of the newest step that a site was asked for: outcome and sentence."""
+        newest = self._api(f"/v1/sites/{site_id}/steps", token)[0]
+        return newest["outcome"], newest["sentence"]
+
     def open_tickets(self) -> list[str]:
         """Each open ticket in a line."""
         return [
@@ -132,6 +171,10 @@ class Facts:
     def failures_unexplained(self) -> int:
         """Failures without a ticket."""
         return int(self._api("/v1/overview")["failures_unexplained"])
+
+
+def _ticket(line: dict[str, Any]) -> TicketFacts:
+    return TicketFacts(**{name: line[name] for name in TicketFacts.__dataclass_fields__})
 
 
 def _notice(found: dict[str, Any] | None) -> NoticeFacts | None:

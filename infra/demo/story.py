@@ -1,4 +1,4 @@
-"""The eight chapters: each does what its people would do, and waits until the sites did it."""
+"""The nine chapters: each does what its people would do, and waits until the sites did it."""
 
 import time
 from datetime import datetime, timedelta
@@ -6,16 +6,14 @@ from zoneinfo import ZoneInfo
 
 from rich.text import Text
 
-from infra.demo import screen
+from infra.demo import night, screen
 from infra.demo.cast import (
     CLIENTS,
     CLOSES_ITS_WINDOW,
     ENGINEERS,
-    FIX,
     OFFICERS,
     ON_CALL,
     PRODUCT,
-    RELEASES,
     ROLES,
     SITES,
     A,
@@ -28,6 +26,7 @@ from infra.demo.estate import HERE, POLL_SECONDS, Estate
 from infra.demo.facts import Facts, NoticeFacts, RolloutFacts
 from infra.demo.screen import StoryFailedError, chapter, fact
 from infra.demo.summary import summary
+from infra.demo.watching import ORDER, shares, watch_installs
 from tests.simulators.ports import free_port
 
 NIGHT_WINDOW = """
@@ -37,7 +36,6 @@ starts = 2026-01-04T02:00:00
 rule = "FREQ=WEEKLY;BYDAY=SU"
 duration_seconds = 7200
 """
-ORDER = [release.version for release in RELEASES]
 
 
 def play(estate: Estate) -> None:
@@ -54,8 +52,9 @@ def play(estate: Estate) -> None:
     first_release(estate, facts)
     known = waves(estate, facts)
     seconds_to_pause = defective_release(estate, facts)
-    seconds_to_fix = hotfix(estate, facts)
-    summary(estate, facts, known, seconds_to_pause, seconds_to_fix, time.monotonic() - began)
+    problem = night.desk(estate, facts)
+    mended = night.hotfix(estate, facts, problem)
+    summary(estate, facts, known, seconds_to_pause, mended, time.monotonic() - began)
 
 
 def repository(estate: Estate) -> None:
@@ -157,34 +156,12 @@ def _start(estate: Estate, release: CastRelease, by: str = ENGINEERS[0]) -> None
     estate.hsp("rollout", "start", PRODUCT, release.version, "--schedule", schedule, "--by", by)
 
 
-def _watch_installs(estate: Estate, facts: Facts, release: CastRelease, seconds: float) -> None:
-    def look() -> tuple[None, bool, Text]:
-        now = facts.rollout(release)
-        line = screen.fleet(facts.installed(), ORDER, _shares(now))
-        return None, now.confirmed == len(SITES), line
-
-    screen.watch(look, f"release {release.letter} at all sites", seconds)
-    serving = estate.serving()
-    if serving[release.version] != len(SITES):
-        raise StoryFailedError(f"the running programs say {dict(serving)}")
-    fact(f"all {len(SITES)} running programs say that they are {release.version}")
-
-
-def _shares(now: RolloutFacts) -> str:
-    """The share of sites per wave: confirmed of those in it."""
-    cells = [
-        f"wave {wave.number} {'open' if wave.is_open else 'shut'} {wave.confirmed}/{wave.sites}"
-        for wave in now.waves
-    ]
-    return "   ".join(cells)
-
-
 def first_release(estate: Estate, facts: Facts) -> None:
     """Chapter 4: a real program, two signatures, every site."""
     chapter(4, "Release A is built, signed by two people, published, and rolled out to all")
     _publish(estate, A, ENGINEERS)
     _start(estate, A)
-    _watch_installs(estate, facts, A, 60)
+    watch_installs(estate, facts, A, 60)
 
 
 def waves(estate: Estate, facts: Facts) -> NoticeFacts:
@@ -193,7 +170,7 @@ def waves(estate: Estate, facts: Facts) -> NoticeFacts:
     _publish(estate, B, ENGINEERS)
     _start(estate, B)
     known = _pause_between_waves(estate, facts)
-    _watch_installs(estate, facts, B, 60)
+    watch_installs(estate, facts, B, 60)
     for site in SITES:
         if site.site_id in CLOSES_ITS_WINDOW:
             policy = estate.state(site) / "site.toml"
@@ -208,7 +185,7 @@ def _pause_between_waves(estate: Estate, facts: Facts) -> NoticeFacts:
     def through() -> tuple[None, bool, Text]:
         now = facts.rollout(B)
         done = now.confirmed > 0 and now.running == 0
-        return None, done, screen.fleet(facts.installed(), ORDER, _shares(now))
+        return None, done, screen.fleet(facts.installed(), ORDER, shares(now))
 
     screen.watch(through, "the first wave of release B", 60)
     who = ("--by", ON_CALL[1])
@@ -242,7 +219,7 @@ def defective_release(estate: Estate, facts: Facts) -> float:
         now = facts.rollout(C)
         known = now.state == "paused" and facts.all_heard_since(now.changed_at + poll)
         done = known and now.running == 0
-        note = f"{_shares(now)}   reverted {now.reverted}   {now.state}"
+        note = f"{shares(now)}   reverted {now.reverted}   {now.state}"
         return now, done, screen.fleet(facts.installed(), ORDER, note)
 
     now = screen.watch(look, "the stop rule pauses release C and its sites are back on B", 60)
@@ -261,15 +238,3 @@ def defective_release(estate: Estate, facts: Facts) -> float:
     for line in facts.open_tickets():
         fact(f"ticket at {line}")
     return now.changed_at.timestamp() - started
-
-
-def hotfix(estate: Estate, facts: Facts) -> float:
-    """Chapter 7: two L3 engineers; seconds from publication to the last site's confirmation."""
-    chapter(7, "Two L3 engineers sign a hotfix")
-    _publish(estate, FIX, ON_CALL)
-    published = time.monotonic()
-    _start(estate, FIX, ON_CALL[0])
-    _watch_installs(estate, facts, FIX, 60)
-    seconds = time.monotonic() - published
-    fact(f"{seconds:.1f} s from publication to the last site, closed windows included")
-    return seconds

@@ -7,6 +7,7 @@ from infra.demo import screen
 from infra.demo.cast import CLIENTS, RELEASES, SITES, C
 from infra.demo.estate import POLL_SECONDS, Estate
 from infra.demo.facts import Facts, NoticeFacts
+from infra.demo.night import Mended
 from infra.demo.screen import StoryFailedError, chapter, fact
 
 
@@ -15,11 +16,11 @@ def summary(
     facts: Facts,
     known: NoticeFacts,
     seconds_to_pause: float,
-    seconds_to_fix: float,
+    mended: Mended,
     lasted: float,
 ) -> None:
-    """Chapter 8: the figures, on the terminal and in ``summary.json``."""
-    chapter(8, "Summary")
+    """Chapter 9: the figures, on the terminal and in ``summary.json``."""
+    chapter(9, "Summary")
     per_release = {release.letter: facts.rollout(release).counts() for release in RELEASES}
     result = {
         "sites": len(SITES),
@@ -32,7 +33,8 @@ def summary(
         "seconds_until_they_knew": known.seconds,
         "poll_seconds": POLL_SECONDS,
         "seconds_until_paused": round(seconds_to_pause, 2),
-        "seconds_from_hotfix_to_last_site": round(seconds_to_fix, 2),
+        "seconds_from_second_signature_to_last_site": round(mended.last_site, 2),
+        "seconds_from_second_signature_to_closed_problem": round(mended.problem_closed, 2),
         "tickets_by_tier": facts.tickets_by_tier(),
         "receipts_stored": facts.receipts(),
         "failures_unexplained": facts.failures_unexplained(),

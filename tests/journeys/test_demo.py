@@ -37,6 +37,8 @@ def test_the_demo_ends_with_every_failure_explained(tmp_path: Path) -> None:
     # One interval, the poll itself, and whatever else this machine has to do.
     assert summary["seconds_until_they_knew"] <= summary["poll_seconds"] + 5
     assert summary["tickets_by_tier"]["L3"] >= 1
+    assert 0 < summary["seconds_from_second_signature_to_closed_problem"] < 60
+    assert 0 < summary["seconds_from_second_signature_to_last_site"] < 60
     assert summary["receipts_stored"] > 0
     assert summary["failures_unexplained"] == 0
 

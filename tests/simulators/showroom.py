@@ -70,7 +70,9 @@ class Showroom:
         house.server = replace(house.server, settings=settings)
         _furnish(house, sites_each)
         house.server = replace(house.server, clock=real_time)
-        config = uvicorn.Config(application(house.server), port=port, log_level="warning")
+        config = uvicorn.Config(
+            application(house.server), port=port, log_level="warning", timeout_graceful_shutdown=2
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
@@ -79,7 +81,7 @@ class Showroom:
         try:
             yield cls(house, f"http://127.0.0.1:{port}")
         finally:
-            server.should_exit = server.force_exit = True
+            server.should_exit = True
             thread.join(10)
             house.database.close()
 
@@ -120,7 +122,7 @@ def _policy() -> SitePolicy:
 def _second(house: House, sites: list[Talker]) -> None:
     """The next version spreads, and fails at two clients; two sites fall silent."""
     _live(house, sites, 60)
-    house.start("2.0", schedule(1000, 3000, 6000, 10_000, error_threshold_percent=20))
+    house.start("2.0", schedule(1000, 3000, 6000, 10_000, error_threshold_percent=5))
     for number, site in enumerate(sites):
         house.clock.forward(40)
         if number % 3 == 0 and number < len(sites) // 2:

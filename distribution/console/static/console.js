@@ -126,8 +126,14 @@
   let dirtyKinds = new Set();
   let timer = null;
 
+  // Whoever writes there does not lose it, also when they look elsewhere for a moment.
+  function isInUse(part) {
+    const isTyped = (field) => !field.closest("dialog") && field.value !== field.defaultValue;
+    return one("dialog[open]", part) || all("textarea,input", part).some(isTyped) || part.contains(document.activeElement?.closest("form"));
+  }
+
   function refresh(part) {
-    if (document.hidden || part.contains(document.activeElement?.closest("form,dialog[open]"))) return;
+    if (document.hidden || isInUse(part)) return;
     htmx.trigger(part, "live");
   }
 

@@ -267,5 +267,6 @@ def test_neither_a_sighting_nor_its_end_looks_through_all_incidents(house: House
     with house.database.engine.connect() as connection:
         for statement, parameters in asked:
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-            assert not [row for row in plan if row[3].startswith("SCAN")], statement
+            looked = {row[3] for row in plan} - {"SCAN CONSTANT ROW"}
+            assert not [step for step in looked if step.startswith("SCAN")], statement
     assert len(asked) > 8
