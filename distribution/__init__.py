@@ -2,9 +2,9 @@
 
 Entry points: ``hsp`` (``distribution.cli``) for staff, and ``hsp serve``, which runs the API, the
 scheduler and the static repository in one process. Everything that decides is pure and takes
-``now`` (``assessment``, ``desk.escalation``); everything that acts is the ``scheduler`` or a command of
-a person, over the same functions. All state is in the database (``tables``) and in the store; the
-published plan is a repeatable consequence of the database.
+``now`` (``assessment``, ``desk.escalation``); everything that acts is the ``scheduler`` or a
+command of a person, over the same functions. All state is in the database (``tables``) and in the
+store; the published plan is a repeatable consequence of the database.
 
 - the repository: ``publish``, ``catalogue``, ``artifacts``, ``bucket`` (boto3)
 - who gets what when: ``rollouts``, ``plans``, ``fleet``, ``standing``, ``assessment``

@@ -6,7 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, true
+from sqlalchemy import ColumnElement, case, func, or_, true
+from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, select
 
 from distribution import fleet
@@ -81,7 +82,30 @@ def count(session: Session, wanted: Wanted, at: Moment) -> int:
 
 def by_state(session: Session, client: str, at: Moment) -> dict[SiteState, int]:
     """How many sites are in each state; one can be in several."""
-    return {state: count(session, Wanted(client=client, state=state), at) for state in SiteState}
+    return by_client(session, at, client).get(client, NOWHERE) if client else _sums(session, at)
+
+
+NOWHERE = dict.fromkeys(SiteState, 0)
+
+
+def by_client(session: Session, at: Moment, client: str = "") -> dict[str, dict[SiteState, int]]:
+    """The same of every client that has a site, or of one of them."""
+    asked = sa_select(col(Site.client_id), *_states(session, at)).where(_of(client))
+    rows = session.execute(asked.group_by(col(Site.client_id)).order_by(col(Site.client_id)))
+    return {name: dict(zip(SiteState, sums, strict=True)) for name, *sums in rows}
+
+
+def _sums(session: Session, at: Moment) -> dict[SiteState, int]:
+    sums = session.execute(sa_select(*_states(session, at))).one()
+    return dict(zip(SiteState, sums, strict=True))
+
+
+def _states(session: Session, at: Moment) -> list[Any]:
+    """For each state a sum of the sites that are in it."""
+    return [
+        func.coalesce(func.sum(case((_in_state(session, state, at), 1), else_=0)), 0)
+        for state in SiteState
+    ]
 
 
 def versions(session: Session, client: str) -> Sequence[Runs]:

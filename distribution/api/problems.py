@@ -28,6 +28,7 @@ from distribution.desk.problem_work import ClientsSites
 from distribution.desk.ticket_views import Ticket
 from distribution.explanation import known_site
 from distribution.languages import Language
+from distribution.notify import trackers
 from distribution.people.roles import Permission, Person
 from manifests.failures import FailureCode, Tier
 
@@ -148,6 +149,8 @@ def hand_over(
 ) -> HandOver:
     """With everything attached; sites and clients have numbers, unless you ask for their names."""
     wanted = given(Handing, body)
+    with server.database.reading() as session:
+        trackers.reached_by(session, wanted.to)
     args = server.database, person, number, wanted.to, now
     return handing_over.hand_over(*args, with_names=wanted.with_names)
 

@@ -50,7 +50,7 @@ def hotfix() -> None:
 
 
 @hotfix.command()
-@click.argument("number", type=int, metavar="TICKET")
+@click.argument("number", type=show.NUMBER, metavar="TICKET")
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--description", type=_FILE, required=True, help="release.toml.")
 @click.option("--out", type=_FOLDER, help="The new folder for the proposal (default: in the home).")
@@ -101,7 +101,7 @@ def _check_mends(problem: Problem, manifest: ReleaseManifest) -> None:
             f"this is a release of {manifest.product}; ticket {problem.id} is about "
             f"{problem.product}"
         )
-    if Version(manifest.version) <= Version(problem.version):
+    if problem.version and Version(manifest.version) <= Version(problem.version):
         raise Conflict(
             f"{manifest.version} is not newer than {problem.version}, which has the problem",
             hint=f"sites only go forward: call it {problem.version}.post1, or higher",
@@ -109,7 +109,7 @@ def _check_mends(problem: Problem, manifest: ReleaseManifest) -> None:
 
 
 @hotfix.command()
-@click.argument("number", type=int, metavar="TICKET")
+@click.argument("number", type=show.NUMBER, metavar="TICKET")
 @click.argument("proposal", type=_FOLDER)
 @click.option("--schedule", default=_EMERGENCY, show_default=True, help="A name or a TOML file.")
 @click.option("--client", "clients", multiple=True, help="Only this client's sites; repeatable.")

@@ -17,6 +17,7 @@ from distribution.desk import (
 from distribution.desk.known_issue_work import NewKnownIssue
 from distribution.desk.overrides import Change, FailureView
 from distribution.languages import Language
+from distribution.notify import trackers
 from distribution.server import utc_now
 from distribution.settings import Settings
 from manifests.failures import FailureCode, Tier
@@ -89,12 +90,17 @@ def hand_over(
     """Give ticket NUMBER to the developers with everything attached, and no customer's name."""
     database = Database.open(settings)
     person = acting.somebody(database, by)
+    with database.reading() as session:
+        reached = trackers.reached_by(session, tracker)
     document = handing_over.hand_over(
         database, person, number, tracker, utc_now(), with_names=with_names
     )  # fmt: skip
     if printed:
         click.echo(document.to_json())
     click.echo(f"ticket {number} is handed over to {tracker}", err=printed)
+    if not reached:
+        hint = "no tracker is set up here: send what --print shows, or 'hsp notify add'"
+        click.echo(hint, err=True)
 
 
 # --- hsp known-issue

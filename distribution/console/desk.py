@@ -8,6 +8,7 @@ from sqlmodel import Session
 
 from distribution import catalogue, progress, rollouts
 from distribution.api.access import NowDep, OnlineSinceDep, ServerDep, allowed
+from distribution.api.languages import WishesDep
 from distribution.console.pages import Page, page
 from distribution.desk import failure_table, queue, tickets
 from distribution.desk.queue import QueueLine
@@ -73,13 +74,16 @@ def show_sites(
     person: ReaderDep,
     server: ServerDep,
     now: NowDep,
+    wishes: WishesDep,
     tier: Tier = Tier.L1,
     offset: Offset = 0,
 ) -> Response:
     """The same site by site: why not yet, what to say, and who can lift it."""
     releases = catalogue.releases(server.store)
     with server.database.reading() as session:
-        lines: list[QueueLine] = queue.queue(session, tier, releases, now, offset=offset)
+        lines: list[QueueLine] = queue.queue(
+            session, tier, releases, now, offset=offset, language=wishes.about_nobody()
+        )
     more = offset + queue.PAGE if len(lines) == queue.PAGE else None
     return page(request, "desk_sites.html", person, lines=lines, tier=tier, more=more)
 

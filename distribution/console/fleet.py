@@ -99,10 +99,10 @@ def show_clients(
     """Every client, with its sites in figures."""
     at = Moment(now, online_since)
     with server.database.reading() as session:
-        names = site_search.clients(session)
+        states = site_search.by_client(session, at, person.client)
         clients = [
-            (name, sites, site_search.by_state(session, name, at))
-            for name, sites in names
-            if person.client in ("", name)
+            (name, sites, states[name])
+            for name, sites in site_search.clients(session)
+            if name in states
         ]
     return page(request, "clients.html", person, clients=clients)

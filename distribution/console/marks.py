@@ -4,75 +4,80 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
+
+from distribution.languages import message
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 TONES: Mapping[str, str] = {
     # of sites
-    "online": "good",
-    "offline": "quiet",
-    "silent": "bad",
-    "held": "warn",
-    "revoked": "quiet",
-    "trouble": "bad",
+    message("online"): "good",
+    message("offline"): "quiet",
+    message("silent"): "bad",
+    message("held"): "warn",
+    message("revoked"): "quiet",
+    message("trouble"): "bad",
     # of rollouts
-    "running": "busy",
-    "paused": "warn",
-    "stopped": "bad",
-    "finished": "good",
+    message("running"): "busy",
+    message("paused"): "warn",
+    message("stopped"): "bad",
+    message("finished"): "good",
     # of attempts and standings
-    "downloading": "busy",
-    "staged": "busy",
-    "activating": "busy",
-    "confirming": "busy",
-    "trying": "busy",
-    "confirmed": "good",
-    "reverted": "warn",
-    "failed": "bad",
-    "revert_failed": "bad",
-    "refused": "warn",
-    "waiting": "quiet",
-    "pending": "quiet",
+    message("downloading"): "busy",
+    message("staged"): "busy",
+    message("activating"): "busy",
+    message("confirming"): "busy",
+    message("trying"): "busy",
+    message("confirmed"): "good",
+    message("reverted"): "warn",
+    message("failed"): "bad",
+    message("revert_failed"): "bad",
+    message("refused"): "warn",
+    message("waiting"): "quiet",
+    message("pending"): "quiet",
     # of gates and decisions
-    "pass": "good",
-    "install": "good",
-    "wait": "quiet",
-    "stay": "warn",
+    message("pass"): "good",
+    message("install"): "good",
+    message("wait"): "quiet",
+    message("stay"): "warn",
     # of tickets
-    "open": "warn",
-    "closed": "good",
+    message("open"): "warn",
+    message("closed"): "good",
     "L1": "quiet",
     "L2": "warn",
     "L3": "bad",
-    "security": "bad",
+    message("security"): "bad",
     # of windows
-    "used": "good",
-    "unused": "quiet",
-    "missed": "warn",
-    "overrun": "bad",
-    "to come": "quiet",
+    message("used"): "good",
+    message("unused"): "quiet",
+    message("missed"): "warn",
+    message("overrun"): "bad",
+    message("to come"): "quiet",
     # of roles
-    "fresh": "good",
-    "old": "warn",
-    "expired": "bad",
+    message("fresh"): "good",
+    message("old"): "warn",
+    message("expired"): "bad",
     # of severities
-    "critical": "bad",
-    "important": "warn",
-    "moderate": "quiet",
-    "low": "quiet",
+    message("critical"): "bad",
+    message("important"): "warn",
+    message("moderate"): "quiet",
+    message("low"): "quiet",
     # of remote steps
-    "done": "good",
-    "asked": "busy",
+    message("done"): "good",
+    message("asked"): "busy",
 }
 """The colour of each state; a word beside the dot always says it too."""
 
 
-def state(word: object, shown: str = "") -> Markup:
-    """A dot with its word."""
+@pass_context
+def state(context: Context, word: object, shown: str = "") -> Markup:
+    """A dot with its word, in the page's language."""
     text = str(word)
     tone = TONES.get(text, "quiet")
-    said = escape(shown or text.replace("_", " "))
+    said = escape(shown or context["t"](text).replace("_", " "))
     return Markup('<span class="state {}"><i></i>{}</span>').format(tone, said)
 
 

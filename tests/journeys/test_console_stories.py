@@ -128,7 +128,8 @@ def first_in_line(client: str) -> str:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The browser."""
+    """The browser, in front of which people are patient: the machine has other things to do."""
+    expect.set_options(timeout=20_000)
     with browser() as started:
         yield started
 
@@ -209,7 +210,7 @@ def test_l1_reads_why_writes_down_what_they_say_and_holds_a_site(
         mark_page(page)
         newest = page.locator("details[open]").first
         expect(newest).to_contain_text("the site's policy is to ask its client")
-        for language, words in (("en", "your yes"), ("id", "persetujuan")):
+        for language, words in (("en", "waits for your approval"), ("id", "persetujuan")):
             expect(newest.locator(f".say[lang={language}]")).to_contain_text(words)
         for hidden in ("Ask the site", "Revoke"):
             expect(page.get_by_role("button", name=hidden)).to_have_count(0)
@@ -283,7 +284,7 @@ def test_l2_takes_a_ticket_asks_the_site_and_reads_its_answer(
 
         page.goto(address(street, f"/problems/{number}"))
         page.get_by_label("A note").fill("its price list is empty")
-        page.get_by_role("button", name="Write").click()
+        page.get_by_role("button", name="Write", exact=True).click()
         expect(page.locator("#thread")).to_contain_text("its price list is empty")
         expect(page.get_by_label("A note")).to_have_value("")
         expect(page.get_by_role("button", name="Write down the cause")).to_have_count(0)
@@ -367,6 +368,8 @@ def test_a_customer_sees_their_own_sites_holds_one_and_takes_the_report_home(
         page.locator("#site-warung-1").get_by_role("link").click()
         why = page.locator("details[open] .say")
         expect(why).to_have_attribute("lang", "id")
+        expect(page.locator("#head h1 + .state")).to_have_text(indonesian("online"))
+        expect(page.locator("#history")).to_contain_text(indonesian("reverted"))
         confirm(opened(page, indonesian("Put a brake on")), "stok opname")
         expect(page.locator("#head .callout")).to_contain_text("stok opname")
         confirm(opened(page, indonesian("Take it off")), "selesai")
@@ -425,6 +428,6 @@ def test_what_somebody_types_outlives_what_happens_meanwhile(
         expect(asked).to_be_visible()
         asked.get_by_role("button", name="Cancel").click()
         expect(page.get_by_label("A note")).to_have_value("half a sentence, and")
-        page.get_by_role("button", name="Write").click()
+        page.get_by_role("button", name="Write", exact=True).click()
         expect(page.locator("#thread")).to_contain_text("I cannot find it")
         expect(page.locator("#head h1 + .state")).to_have_text("L3")

@@ -12,7 +12,7 @@ import time_machine
 from click.testing import CliRunner
 
 from distribution import audit, brakes, freezes, rollouts
-from distribution.audit import log
+from distribution.audit import log, publications
 from distribution.audit.log import AuditRecord
 from distribution.brakes import Scope
 from distribution.cli import main
@@ -25,6 +25,7 @@ from distribution.rollouts import Word
 from manifests.failures import FailureCode
 from manifests.freeze import Freeze
 from manifests.target_paths import Lane
+from tests.simulators.estate import ON_CALL
 from tests.simulators.house import PRODUCT, House, schedule
 
 Before = Callable[[House], None]
@@ -111,6 +112,14 @@ def notified(house: House) -> None:
 def ticketed(house: House) -> None:
     """Ticket 1, of L2: the shop has tried the release in vain."""
     _seen(house, Sighting("shop", FailureCode.UNHEALTHY, "rain", house.clock.now, PRODUCT, "2.0"))
+
+
+def mended(house: House) -> None:
+    """The signed proposal ``proposals/fix`` of what mends ticket 1; what was there is recorded."""
+    ticketed(house)
+    estate = house.estate
+    estate.sign(estate.propose(estate.build("2.0.post1"), Lane.HOTFIXES, "fix"), *ON_CALL)
+    publications.record(house.database, house.server.store, "before", house.clock.now)
 
 
 def alarmed(house: House) -> None:

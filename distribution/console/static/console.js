@@ -204,7 +204,9 @@
   }
 
   function tick() {
+    const chunks = new Map(all("tbody").map((chunk) => [chunk, isInView(chunk)]));
     for (const time of all("time[data-ago]")) {
+      if (chunks.get(time.closest("tbody")) === false) continue;
       const words = distance((new Date(time.dateTime) - Date.now()) / 1000);
       if (time.textContent !== words) time.textContent = words;
     }

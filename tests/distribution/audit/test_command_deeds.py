@@ -15,6 +15,7 @@ from tests.simulators.deeds import (
     frozen,
     hsp,
     known,
+    mended,
     nothing,
     notified,
     overridden,
@@ -107,6 +108,10 @@ COMMANDS: Mapping[str, tuple[Before, str, tuple[str, ...]]] = {
         *(ticketed, "problem hand-over 1 --to developers --by wati"),
         ("problem.hand_over",),
     ),
+    "hotfix release": (
+        *(mended, "hotfix release 1 FIX --by wati"),
+        ("repository.publish", "release.publish", "rollout.start", "problem.hotfix"),
+    ),
     "known-issue add": (
         ticketed,
         "known-issue add --problem 1 --workaround wait --sentence Wait. --by wati",
@@ -158,7 +163,7 @@ WRITES_FILES = frozenset(
         *("people add", "people replace", "people revoke", "product add", "product require"),
         *("release build", "release propose", "release withdraw", "renew", "fleet synth"),
         *("audit export", "audit key", "calendar export", "calendar site-toml"),
-        *("client report", "receipts export"),
+        *("client report", "receipts export", "hotfix draft"),
     )
 )
 """Proposals and files: nothing of the server changes before somebody publishes them."""
@@ -196,7 +201,8 @@ def test_a_command_leaves_its_records(house: House, name: str, tmp_path: Path) -
     prepare, words, actions = COMMANDS[name]
     prepare(house)
     before = records(house.database)
-    said = words.replace("STICK", str(tmp_path / "stick")).split()
+    fix = house.estate.folder / "proposals" / "fix"
+    said = words.replace("STICK", str(tmp_path / "stick")).replace("FIX", str(fix)).split()
     hsp(house, *said)
     new = records(house.database)[len(before) :]
     assert tuple(record.action for record in new) == actions

@@ -9,7 +9,7 @@ from distribution.desk.hand_over import HandedAttachment, HandedIncident, HandOv
 from distribution.desk.news import News
 from distribution.desk.tables import HandOverRow
 from distribution.errors import Invalid
-from distribution.notify import tracker
+from distribution.notify import tracker, trackers
 from distribution.notify.states import Kind
 from manifests.failures import Tier
 from tests.distribution.notify.conftest import Desk
@@ -65,6 +65,23 @@ def token(tmp_path: Path) -> str:
     file = tmp_path / "tracker.token"
     file.write_text("t0ken\n")
     return f"file:{file}"
+
+
+def test_a_name_that_no_tracker_has_is_refused_before_anything_is_handed_over(
+    desk: Desk, hook: Receiver, token: str
+) -> None:
+    with desk.house.database.reading() as session:
+        assert not trackers.reached_by(session, "anybody")
+    wish = {"tier": Tier.L3, "shape": "github"}
+    desk.channel(Kind.TRACKER, hook.url, secret=token, label="kasir-devs", **wish)
+    with desk.house.database.reading() as session:
+        assert trackers.reached_by(session, "kasir-devs")
+        with pytest.raises(Invalid, match="no tracker 'kasir-dves'") as refused:
+            trackers.reached_by(session, "kasir-dves")
+    assert refused.value.hint == "one of: kasir-devs"
+    desk.channel(Kind.TRACKER, hook.url, secret=token, **wish)
+    with desk.house.database.reading() as session:
+        assert trackers.reached_by(session, "anybody")
 
 
 def test_github_gets_an_issue_with_everything_attached(
