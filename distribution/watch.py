@@ -38,9 +38,15 @@ def look(database: Database, settings: Settings, now: datetime) -> None:
 def _alarms(session: Session) -> None:
     for alarm in session.exec(select(Alarm).where(Alarm.seen > Alarm.noted)).all():
         code = FailureCode(alarm.code)
-        incidents.record(session, Sighting(alarm.site_id, code, alarm.detail, alarm.last_at))
+        if not _was_reported(session, alarm):
+            incidents.record(session, Sighting(alarm.site_id, code, alarm.detail, alarm.last_at))
         alarm.noted = alarm.seen
         session.add(alarm)
+
+
+def _was_reported(session: Session, alarm: Alarm) -> bool:
+    """Whether a check-in says again what a report of the same poll has told: that is no repeat."""
+    return alarm.kind == alarm.code and alarm.site_id in _sites_with_open(session, alarm.code)
 
 
 def _silent_sites(session: Session, since: datetime, now: datetime) -> None:
@@ -75,7 +81,7 @@ def _is_over(
     return not site.problem and site.last_seen > incident.last_at
 
 
-def _sites_with_open(session: Session, code: FailureCode) -> set[str]:
+def _sites_with_open(session: Session, code: str) -> set[str]:
     wanted = (
         select(Incident.site_id)
         .join(Problem, col(Incident.problem_id) == col(Problem.id))

@@ -67,6 +67,8 @@ def test_every_agent_error_has_a_code_and_every_code_of_an_agent_an_error() -> N
         FailureCode.BREAKGLASS_REVIEW,
         FailureCode.REVIEW_OVERDUE,
         FailureCode.AUDIT_CONTRADICTED,
+        FailureCode.NOTIFICATION_UNDELIVERABLE,
+        FailureCode.REPORTED_BY_CUSTOMER,
     }
     assert codes == set(FailureCode) - of_the_server
 

@@ -32,6 +32,10 @@ STAFF_PAGES = (
 CUSTOMERS_PAGES = ("/fleet", "/sites/warung-01", "/clients/warung", "/calendar", "/keys")
 
 
+_TWO_FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+"""Until then a page has heard of its new size."""
+
+
 @pytest.fixture(scope="module")
 def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Showroom]:
     """A house with a past."""
@@ -70,6 +74,7 @@ def wrong_with(page: Page, url: str) -> list[str]:
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
         found += [f"{scheme}: {each}" for each in violations(page)]
     page.set_viewport_size({"width": 360, "height": 740})
+    page.evaluate(_TWO_FRAMES)
     wide = page.evaluate("document.scrollingElement.scrollWidth")
     if wide > 360:
         found.append(f"it is {wide} pixels wide on a telephone of 360")

@@ -188,6 +188,27 @@ def test_a_problem_named_at_check_in_is_a_ticket_until_it_is_gone(
     assert tickets() == []
 
 
+def test_what_a_report_and_the_check_in_after_it_tell_is_one_sighting(
+    house: House, site: Talker, only_ticket: OnlyTicket
+) -> None:
+    told = {"code": FailureCode.POLICY_INVALID, "detail": "site.toml line 3"}
+    for tier, times in ((Tier.L1, 1), (Tier.L2, 2)):
+        site.attempt += 1
+        site.report(Phase.REFUSED, product=None, release=None, version=None, **told)
+        site.problem = FailureCode.POLICY_INVALID
+        site.check_in()
+        house.tick(1)
+        ticket = only_ticket()
+        assert (ticket.tier, ticket.state) == (tier, "open")
+        [incident] = incidents(house.database, ticket)
+        assert incident.occurrences == times
+        site.problem = ""
+        house.clock.forward(60)
+        site.check_in()
+        house.tick(1)
+        assert only_ticket(Which.ALL).state == "closed"
+
+
 def test_a_problem_that_this_server_does_not_know_still_reaches_a_tier(
     house: House, site: Talker, only_ticket: OnlyTicket
 ) -> None:
