@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from sqlmodel import Session, col, select
 
+from distribution import events
 from distribution.audit import Deed, note
 from distribution.database import Database
 from distribution.desk import clocks, endings
@@ -19,6 +20,7 @@ from distribution.desk.news import News
 from distribution.desk.states import TicketState
 from distribution.desk.tables import TicketEntry
 from distribution.errors import Conflict, Invalid, NotAllowed, NotFound
+from distribution.events import EventKind
 from distribution.people.roles import Permission, Person, Role
 from distribution.tables import Incident, Problem
 from manifests.failures import Tier
@@ -223,6 +225,7 @@ def enter(
     session.add(
         TicketEntry(problem_id=problem.id or 0, at=now, by=actor, role=role, kind=kind, text=words)
     )
+    events.tell(session, EventKind.TICKET, now, number=problem.id, entry=kind, tier=problem.tier)
     about = f"ticket {problem.id}"
     note(session, Deed(actor, _DEEDS[kind], about, reason or words, role), now)
 
