@@ -1,4 +1,4 @@
-"""The HTTP API under ``/v1``: thin routes over the domain; FastAPI is imported here only.
+"""The HTTP API under ``/v1``: thin routes over the domain.
 
 Entry point: ``application(server)``. Sites sign their messages; staff send a bearer token; the
 static repository of a directory store is open to all, since it is signed. A domain function never

@@ -10,4 +10,4 @@ from tests.simulators.estate import Estate
 @pytest.fixture
 def estate(tmp_path: Path) -> Estate:
     """People, a repository, the product "app"."""
-    return Estate.create(tmp_path)
+    return Estate.usual(tmp_path)

@@ -98,17 +98,29 @@ class Estate:
     ) -> "Estate":
         """Make the people, the home, the repository and one product (none if it is empty).
 
-        What is the same for many tests is made once in each process and copied; the second estate
-        of one test is always made anew, since its keys must be others.
+        Its keys are nobody else's.
         """
+        estate = cls.found(folder, product, store, now, table)
+        estate.sign(folder / "proposals" / "repository", *OFFICERS)
+        estate.publish_proposal(folder / "proposals" / "repository")
+        if product:
+            estate.add_product(product)
+        return estate
+
+    @classmethod
+    def usual(cls, folder: Path, product: str = "app", now: datetime | None = None) -> "Estate":
+        """The same for a test that needs one like any other: made once in a process, and copied.
+
+        The second one of a test is made anew, since its keys must be others.
+        """
+        if not _is_first_of_its_test():
+            return cls.create(folder, product, now=now)
         begin = now or datetime.now(UTC).replace(microsecond=0)
-        if store is not None or table is not RULES or not _is_first_of_its_test():
-            return cls._made(folder, product, store, begin, table)
         known = _TEMPLATES.get((product, now))
         if known is None or begin - known.now > _FRESH:
             scratch = Path(tempfile.mkdtemp(prefix="estate-"))
             atexit.register(shutil.rmtree, scratch, ignore_errors=True)
-            known = _TEMPLATES[product, now] = cls._made(scratch, product, None, begin, table)
+            known = _TEMPLATES[product, now] = cls.create(scratch, product, now=begin)
         return known._copied(folder)
 
     def _copied(self, folder: Path) -> "Estate":
@@ -124,22 +136,6 @@ class Estate:
         return replace(
             self, folder=folder, store=store, settings=settings, online=online, rollouts={}
         )
-
-    @classmethod
-    def _made(
-        cls,
-        folder: Path,
-        product: str,
-        store: Store | None,
-        now: datetime,
-        table: Mapping[str, Any],
-    ) -> "Estate":
-        estate = cls.found(folder, product, store, now, table)
-        estate.sign(folder / "proposals" / "repository", *OFFICERS)
-        estate.publish_proposal(folder / "proposals" / "repository")
-        if product:
-            estate.add_product(product)
-        return estate
 
     @classmethod
     def found(

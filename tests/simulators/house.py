@@ -265,7 +265,7 @@ class House:
     @classmethod
     def build(cls, folder: Path, clock: Clock) -> "House":
         """Make the estate and open a server over it; its database does not wait for the disk."""
-        estate = Estate.create(folder, PRODUCT, now=clock.now)
+        estate = Estate.usual(folder, PRODUCT, clock.now)
         database = Database.open(estate.settings)
         event.listen(database.engine, "connect", in_haste)
         database.engine.dispose()

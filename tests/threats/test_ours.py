@@ -650,7 +650,6 @@ def test_t13_parser_bugs(pair: Fleet) -> None:
     "what staff may see and do, without a token and with a wrong one",
     means="the API's port",
     promise="413 before the body is read, 404, 400, 401; no rollout changes; sites install as ever",
-    missing="a console, which is not there yet",
     also=(
         "distribution/people/test_credentials.py::"
         "test_what_changes_something_needs_the_sessions_own_token",

@@ -21,7 +21,7 @@ _numbers = itertools.count(1)
 @pytest.fixture
 def estate(tmp_path: Path) -> Estate:
     """People, a directory store, a repository, the product "app"."""
-    return Estate.create(tmp_path)
+    return Estate.usual(tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from tests.simulators.house import Clock, House, Talker
 
 @pytest.fixture
 def estate(tmp_path: Path) -> Estate:
-    return Estate.create(tmp_path)
+    return Estate.usual(tmp_path)
 
 
 def drill(estate: Estate, *words: str) -> Result:
