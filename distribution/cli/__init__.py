@@ -1,8 +1,8 @@
 """``hsp``: what staff do on the server's machine.
 
-``repository`` makes and publishes what is signed; ``operations`` runs the server, the rollouts,
-the sites and the tickets. Each has ``register(program)``, which adds its commands. Every command
-gets the server's ``Settings`` by ``@click.pass_obj``.
+``repository`` makes what is signed and ``publishing`` makes it visible; ``operations`` runs the
+server, the rollouts, the sites and the tickets. Each has ``register(program)``, which adds its
+commands. Every command gets the server's ``Settings`` by ``@click.pass_obj``.
 """
 
 from pathlib import Path
@@ -17,6 +17,7 @@ from distribution.cli import (
     notify,
     operations,
     products,
+    publishing,
     repository,
     status,
     trust,
@@ -43,6 +44,7 @@ def main(context: click.Context, home: Path) -> None:
 
 
 repository.register(main)
+publishing.register(main)
 products.register(main)
 operations.register(main)
 media.register(main)

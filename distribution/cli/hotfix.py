@@ -14,7 +14,7 @@ from distribution import artifacts, rollouts
 from distribution.bucket import open_store
 from distribution.cli import acting, show
 from distribution.cli.drafts import draft_option, new_draft
-from distribution.cli.repository import published
+from distribution.cli.publishing import published
 from distribution.cli.rollouts import publish_plan, signed_release
 from distribution.database import Database
 from distribution.desk import ticket_work

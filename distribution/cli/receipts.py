@@ -13,6 +13,7 @@ from distribution.explanation import known_site
 from distribution.receipts import export as exports
 from distribution.receipts.command import verify
 from distribution.settings import Settings
+from signing.wording import counted
 
 _file = click.Path(path_type=Path, dir_okay=False)
 
@@ -49,7 +50,8 @@ def export(
             starts, ends = period.starts_at, period.ends_at
         found = exports.export(session, sites, starts, ends)
     write_file(out, found.content)
-    click.echo(f"wrote {out}: {found.reports} reports of {len(found.keys)} sites")
+    reports, whose = counted(range(found.reports), "report"), counted(found.keys, "site")
+    click.echo(f"wrote {out}: {reports} of {whose}")
     click.echo("Whoever verifies it needs each site's public key, from the site itself. They are:")
     for site, key in sorted(found.keys.items()):
         click.echo(f"{site} {key}")

@@ -4,27 +4,20 @@ import json
 import os
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
-from distribution import artifacts, catalogue, deltas, home, publish, withdrawals
-from distribution.audit import publications
+from distribution import artifacts, catalogue, deltas, home, withdrawals
 from distribution.bucket import open_store
 from distribution.cli import show
 from distribution.cli.drafts import draft_option, new_draft, out_option
 from distribution.database import Database
-from distribution.drills import records
-from distribution.errors import DistributionError
-from distribution.people import own_proposals
-from distribution.publish import Published
 from distribution.published_schemas import SCHEMAS
-from distribution.reviewed_publish import reviewed
 from distribution.schedules import load_schedule
-from distribution.server import PASSPHRASE_VARIABLE, Server, open_online_keys
+from distribution.server import PASSPHRASE_VARIABLE, Server
 from distribution.settings import Settings
 from distribution.store_errors import in_server_words
 from manifests.target_paths import PROVENANCE_NAME, SBOM_NAME, Lane
@@ -33,7 +26,6 @@ from signing.cli import show_proposal, utc_now
 from signing.delegations import fit
 from signing.roles import BREAKGLASS, HOTFIXES, ROOT, TARGETS, rules
 from signing.signers import read_public
-from signing.store import Store
 from signing.update_repository import Repository
 from signing.wording import counted
 
@@ -46,7 +38,7 @@ _keys: dict[str, Any] = {"type": _file, "multiple": True}
 
 def register(program: click.Group) -> None:
     """Add this module's commands to ``hsp``."""
-    for command in (init, release, publish_command, schema):
+    for command in (init, release, schema):
         program.add_command(command)
 
 
@@ -211,57 +203,6 @@ def delta(settings: Settings, product: str, from_version: str, to_version: str) 
         click.echo(
             f"{made.path}: {made.delta_bytes:,} bytes instead of {made.artifact_bytes:,}; {kept}"
         )
-
-
-@click.command(name="publish")
-@click.argument("proposal", type=_folder)
-@click.option(
-    "--replace-unfinished",
-    is_flag=True,
-    help="Put it in the place of another publish of this role that was given up.",
-)
-@click.option("--by", default=show.whoami, help="Who publishes, for the record.")
-@click.pass_obj
-def publish_command(settings: Settings, proposal: Path, replace_unfinished: bool, by: str) -> None:
-    """Check PROPOSAL and make it visible. After a crash, the same command finishes it."""
-    done = published(settings, proposal, by, replace_unfinished=replace_unfinished)
-    what = ", ".join(done.releases) or f"{done.role} {done.version}"
-    if done.already:
-        click.echo(f"{what} is published already; nothing was done")
-        return
-    click.echo(f"published {what} ({done.role} {done.version})")
-    if done.role == BREAKGLASS:
-        click.echo("Somebody else reviews it within two working days: hsp review list")
-    if done.releases:
-        click.echo("Nothing is installed until its rollout starts: hsp rollout start")
-
-
-def published(
-    settings: Settings, proposal: Path, by: str, *, replace_unfinished: bool = False
-) -> Published:
-    """Publish a proposal and record who did; once more, it finds it published already.
-
-    Raises:
-        DistributionError: see ``publish.publish``.
-    """
-    online, store, now = open_online_keys(settings), open_store(settings), utc_now()
-    with reviewed(settings, store, proposal, now):
-        done = publish.publish(store, proposal, online, now, replace_unfinished=replace_unfinished)
-    _record(settings, store, by, done.releases)
-    return done
-
-
-def _record(settings: Settings, store: Store, by: str, releases: Sequence[str]) -> None:
-    """Note it in the audit log, and who does not resume it; drills that wait count from now.
-
-    Without the database, both are the scheduler's.
-    """
-    with suppress(DistributionError):
-        database = Database.open(settings)
-        publications.record(database, store, by, utc_now())
-        own_proposals.note_publication(database, releases, by, utc_now())
-        if not releases:
-            records.look(database, store, utc_now())
 
 
 @click.command()

@@ -358,8 +358,8 @@ def test_an_export_is_of_a_client_a_site_a_month_or_since_a_day(
         )
         return done.exit_code, done.output
 
-    assert "2 reports of 1 sites" in export("klinik")[1]
-    assert "7 reports of 1 sites" in export("shop", "--month", "2026-11")[1]
+    assert "2 reports of 1 site" in export("klinik")[1]
+    assert "7 reports of 1 site" in export("shop", "--month", "2026-11")[1]
     assert "0 reports of 0 sites" in export("shop", "--month", "2026-10")[1]
     assert "0 reports of 0 sites" in export("shop", "--since", "2026-11-26")[1]
     assert verify(Path(out).read_bytes(), TrustedKeys()).holds, "nothing is said"
