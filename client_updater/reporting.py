@@ -1,5 +1,6 @@
 """From what happened at a site to a sealed, numbered report, and from the outbox to the server."""
 
+import logging
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,9 +13,12 @@ from client_updater.journal import Attempt, Step
 from client_updater.outbox import Outbox, Sealed
 from client_updater.redaction import Redaction
 from client_updater.server import Rejected, Server
-from manifests.envelope import seal
+from manifests.check_in import CheckInAnswer
+from manifests.envelope import peek, seal
 from manifests.errors import ManifestError
 from manifests.install_report import REPORT_TYPE, InstallReport, Phase
+
+log = logging.getLogger("hsp-updater")
 
 _MAX_DETAIL = 4000
 _MAX_LOG_TAIL = 12_000
@@ -113,6 +117,8 @@ class Reporter:
     def _add(self, report: InstallReport) -> None:
         body = report.to_bytes()
         self.outbox.add(Sealed(report.sequence, seal(body, REPORT_TYPE, self.key.signer)))
+        what = f"{report.product or 'this site'} {report.version or ''}".strip()
+        log.info("attempt %s: %s is %s", report.attempt_id, what, report.phase)
 
     def flush(self, server: Server) -> None:
         """Send what is pending, oldest first, and forget what the server has durably.
@@ -133,6 +139,20 @@ class Reporter:
                 self.outbox.acknowledge(*received)
             if self.outbox.acknowledged() > before:
                 self._remember_number()
+
+    def send_again(self, answer: CheckInAnswer | None, server: Server) -> None:
+        """Where a restored server has forgotten reports that it acknowledged, it gets them again.
+
+        Raises:
+            Unreachable, NotEnrolled: as ``flush``.
+            DiskFull, DiskError: some are not sent, until it asks again.
+        """
+        known = answer.known_sequence if answer else None
+        if known is not None and self.outbox.send_again(known, self._sealed_now):
+            self.flush(server)
+
+    def _sealed_now(self, envelope: bytes) -> bytes:
+        return seal(peek(envelope, REPORT_TYPE), REPORT_TYPE, self.key.signer)
 
     def _remember_number(self) -> None:
         try:

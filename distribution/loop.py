@@ -16,6 +16,7 @@ from distribution.errors import LostLease
 from distribution.lease import Held
 from distribution.scheduler import Step
 from distribution.server import Server
+from distribution.telemetry import counters, traces
 from manifests.errors import UpdateError
 
 log = logging.getLogger(__name__)
@@ -95,7 +96,8 @@ class Scheduler:
             if self._ending.is_set():
                 return
             try:
-                step(server, server.clock())
+                with traces.span(step.__name__), counters.step(step.__name__):
+                    step(server, server.clock())
             except LostLease as error:
                 log.warning("the scheduler stops leading: %s", error)
                 self._held = None

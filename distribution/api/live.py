@@ -10,7 +10,7 @@ import anyio
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response, StreamingResponse
 
-from distribution import events, metrics
+from distribution import events
 from distribution.api import examples
 from distribution.api.access import NowDep, ServerDep, allowed
 from distribution.api.answers import errors
@@ -18,6 +18,7 @@ from distribution.errors import Unavailable
 from distribution.events import Event
 from distribution.people.roles import Permission, Person
 from distribution.server import Server
+from distribution.telemetry import metrics
 
 router = APIRouter(tags=["live"])
 

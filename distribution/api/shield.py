@@ -13,7 +13,7 @@ from distribution.api.headers import HEADERS
 from distribution.settings import Settings
 
 _REPOSITORY = "/repository/"
-_HEALTH = "/healthz"
+_HEALTH = ("/healthz", "/readyz")
 """Load balancers ask by address."""
 
 
@@ -41,7 +41,7 @@ class Shield:
                     headers.setdefault(name, value)
             await send(message)
 
-        if path != _HEALTH and not self._is_ours(Headers(scope=scope).getlist("host")):
+        if path not in _HEALTH and not self._is_ours(Headers(scope=scope).getlist("host")):
             await _wrong_host()(scope, receive, shielded)
             return
         await self._app(scope, receive, shielded)

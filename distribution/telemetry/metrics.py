@@ -1,7 +1,8 @@
-"""Figures for Prometheus, read from the database and the store at each scrape.
+"""Figures for Prometheus: from the database and the store, read at each scrape, and from this
+process.
 
-The only module that knows ``prometheus_client``. Nothing is counted in this process, so that every
-server process answers the same and a restart loses nothing. No figure names a client or a site.
+What the database says is the same at every server, and a restart loses nothing of it; ``counters``
+are each server's own. No figure names a client or a site.
 """
 
 from collections import Counter
@@ -22,6 +23,7 @@ from distribution.notify.figures import figures
 from distribution.server import Server
 from distribution.standing import tally
 from distribution.tables import Alarm, Receipt, RolloutRow, Site, SiteProduct
+from distribution.telemetry import counters
 from manifests.errors import UpdateError
 from manifests.rollout import RolloutState
 
@@ -36,7 +38,7 @@ def text(server: Server, now: datetime) -> bytes:
     """
     registry = CollectorRegistry()
     registry.register(_Figures(server, now))
-    return generate_latest(registry)
+    return generate_latest(registry) + generate_latest(counters.REGISTRY)
 
 
 class _Figures:

@@ -15,34 +15,10 @@ from pathlib import Path
 import pkcs11
 from pkcs11 import Session
 
-from tests.simulators.peers import peer, run
+from tests.simulators.debian_packages import unpacked
+from tests.simulators.peers import run
 
 PIN = "123456"
-_PACKAGES = ("libsofthsm2", "softhsm2")
-
-
-def _fetch(folder: Path) -> None:
-    """Apt verifies what it fetches; with lists of its own, if the machine's are missing."""
-    try:
-        _download(folder, ())
-    except RuntimeError:
-        own = _own_lists(folder / "apt")
-        run("apt-get update for SoftHSM2", ["apt-get", *own, "update"], folder)
-        _download(folder, own)
-    for package in sorted(folder.glob("*.deb")):
-        run("unpacking SoftHSM2", ["dpkg-deb", "-x", package, folder], folder)
-
-
-def _download(folder: Path, options: tuple[str, ...]) -> None:
-    command = ["apt-get", *options, "download", *_PACKAGES]
-    run("fetching Debian's softhsm2 package", command, folder)
-
-
-def _own_lists(folder: Path) -> tuple[str, ...]:
-    (folder / "lists" / "partial").mkdir(parents=True)
-    (folder / "cache" / "archives" / "partial").mkdir(parents=True)
-    places = {"Dir::State::lists": folder / "lists", "Dir::Cache": folder / "cache"}
-    return tuple(part for name, place in places.items() for part in ("-o", f"{name}={place}"))
 
 
 @dataclass(frozen=True)
@@ -54,7 +30,7 @@ class SoftTokens:
     @property
     def module(self) -> Path:
         """The library."""
-        return peer("softhsm2", _fetch) / "usr/lib/softhsm/libsofthsm2.so"
+        return unpacked("softhsm2", "libsofthsm2", "softhsm2") / "usr/lib/softhsm/libsofthsm2.so"
 
     def environment(self) -> dict[str, str]:
         """Variables for a process that uses the tokens."""

@@ -8,7 +8,6 @@ import pytest
 from click.testing import CliRunner
 from starlette.testclient import TestClient
 
-from distribution import metrics
 from distribution.cli import main
 from distribution.desk.news import News
 from distribution.errors import Conflict, Invalid, NotFound
@@ -16,6 +15,7 @@ from distribution.notify import channels, reading
 from distribution.notify.states import Kind
 from distribution.notify.wishes import Wish
 from distribution.people.roles import Role
+from distribution.telemetry import metrics
 from manifests.failures import Tier
 from tests.distribution.notify.conftest import WATI, Desk
 from tests.simulators.deeds import hsp, records

@@ -37,6 +37,7 @@ def test_every_route_declares_for_whom_it_is(stage: Stage) -> None:
     open_ones = {route.path for route in stage.routes if route.whom == "all"}
     assert open_ones == {
         "/healthz",
+        "/readyz",
         "/repository/metadata/{name}",
         "/repository/targets/{name}",
         "/v1/clients/{client_id}/calendar.ics",

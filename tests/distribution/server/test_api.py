@@ -144,9 +144,10 @@ def test_with_the_database_away_the_answer_is_503_with_retry_after(
         raise Unavailable("the database does not answer")
 
     monkeypatch.setattr(Database, "reading", away)
-    for path in ("/healthz", "/v1/sites"):
+    for path in ("/readyz", "/v1/sites"):
         answer = ani.get(path)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
+    assert ani.get("/healthz").status_code == 200, "starting the process anew would mend nothing"
     assert house.server
 
 
