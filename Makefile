@@ -5,7 +5,7 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint unit journeys bench agent pictures screenshots torture threats format lock clean
+.PHONY: help setup demo test lint unit journeys bench agent docs release pictures screenshots torture threats format lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -15,10 +15,12 @@ help:
 	@echo "make threats   the tests of every threat, one table (minutes; PAGE=1 writes docs/threats.md anew)"
 	@echo "make lint      ruff, mypy, import-linter"
 	@echo "make agent     the agent as one file, build/hsp-updater, for machines with python3 and no pip"
+	@echo "make docs      the documentation as a site that needs no network, build/site (SERVE=1 shows it)"
+	@echo "make release   everything that a release consists of, build/release (TWICE=1 compares two builds)"
 	@echo "make bench     measure against others' tools; figures go to build/bench.json"
 	@echo "make format    rewrite the code as ruff likes it"
 	@echo "make screenshots  the console's pages as pictures for docs/console.md"
-	@echo "make pictures  draw the pictures of docs/planning.md anew"
+	@echo "make pictures  draw the pictures of the documentation anew"
 	@echo "make lock      pin the dependencies anew (requirements.lock)"
 	@echo "make clean     remove what the other targets made"
 
@@ -49,11 +51,18 @@ journeys: $(READY)
 agent: $(READY)
 	@infra/agent.sh $(VENV)
 
+docs: $(READY)
+	@$(BIN)/python -m infra.docs_site $(if $(SERVE),--serve)
+
+release: $(READY)
+	@$(BIN)/python -m infra.release $(if $(TWICE),--twice)
+
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks
 
 pictures: $(READY)
 	@$(BIN)/python -m infra.pictures
+	@$(BIN)/python -m infra.docs_site.diagrams
 
 screenshots: $(READY)
 	@$(BIN)/python -m infra.screenshots
@@ -68,11 +77,21 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+PART = $(BIN)/uv pip compile --constraint requirements.lock --universal --python-version 3.11 \
+  --generate-hashes --no-header --quiet --no-annotate
 lock: $(READY)
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-	  --all-extras --group dev --no-header --quiet --output-file requirements.lock
-	$(BIN)/uv pip compile tests/simulators/ministack.in --universal --python-version 3.11 \
-	  --generate-hashes --no-header --quiet --output-file tests/simulators/ministack.lock
+	  --all-extras --group dev --group docs --group release --no-header --quiet \
+	  --output-file requirements.lock
+	for each in tests/simulators/*.in; do \
+	  $(BIN)/uv pip compile $$each --universal --python-version 3.11 \
+	    --generate-hashes --no-header --quiet --output-file $${each%.in}.lock || exit 1; done
+	$(BIN)/uv pip compile pyproject.toml --extra agent --constraint requirements.lock \
+	  --universal --python-version 3.11 --generate-hashes --no-header --quiet \
+	  --output-file tests/benchmarks/agent.lock
+	$(PART) infra/containers/build.in --output-file infra/containers/build.lock
+	$(PART) pyproject.toml --extra server --extra kms --extra tracing --output-file infra/containers/server.lock
+	$(PART) pyproject.toml --extra agent --output-file infra/containers/agent.lock
 
 clean:
 	rm -rf $(VENV) .demo build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

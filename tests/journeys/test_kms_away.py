@@ -9,49 +9,26 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from client_updater.cli import main as hsp_updater
-from distribution.cli import main as hsp
-from signing import ceremony, signers
-from signing.cli import main as hsp_sign
-from tests.simulators.estate import PASSPHRASE, ROUNDS
+from signing import signers
+from tests.simulators.back_office import BackOffice, until
 from tests.simulators.ministack import Ministack
 from tests.simulators.ports import free_port
 from tests.simulators.soft_tokens import PIN, SoftTokens
-from tests.simulators.village import now
 
 ONLINE = ("snapshot", "timestamp", "rollouts")
 TURN_SECONDS = 0.3
 LIFE_SECONDS = 20
 """Of a timestamp: it is renewed every 10 s, and sites have 10 s more."""
-AT_ONCE = """
-format = 1
-name = "at-once"
-[gates]
-soak_seconds = 0
-success_threshold_percent = 0
-error_threshold_percent = 100
-[[waves]]
-after_seconds = 0
-up_to_basis_points = 5000
-[[waves]]
-after_seconds = 3600
-up_to_basis_points = 10000
-"""
-DESCRIPTION = 'product = "app"\nversion = "{version}"\nseverity = "moderate"\n'
-
-
 TRIES_AGAIN = "the scheduler could not publish_plans; it tries again: "
 
 
@@ -100,58 +77,11 @@ class Wire:
 
 
 @dataclass
-class Shop:
+class Shop(BackOffice):
     """A home whose online keys are elsewhere, its server as a process, and one site."""
 
-    folder: Path
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
-
-    # --- commands
-
-    def run(self, line: str, *more: str, status: int = 0) -> Result:
-        """``hsp``, ``hsp-sign`` or ``hsp-updater``, in this process."""
-        program, *words = [*line.split(), *more]
-        command = {"hsp": hsp, "hsp-sign": hsp_sign, "hsp-updater": hsp_updater}[program]
-        result = CliRunner().invoke(command, words)
-        assert result.exit_code == status, result.output
-        return result
-
-    def sign(self, proposal: str, *people: str) -> None:
-        """Two people sign."""
-        for person in people:
-            key = self.folder / "keys" / f"{person}.key"
-            moment = now().replace(microsecond=0)
-            ceremony.sign(ceremony.prepare(Path(proposal), moment), key, PASSPHRASE)
-
-    def found(self, places: dict[str, str]) -> None:
-        """A repository with a product."""
-        for person in ("ani", "budi", "sari", "joko"):
-            signers.generate(person, self.folder / "keys", PASSPHRASE, rounds=ROUNDS)
-        settings = [f"--set={name}_key={place}" for name, place in places.items()]
-        life = f"--life=timestamp={LIFE_SECONDS}s"
-        self.run("hsp init --officer keys/ani.pub --officer keys/budi.pub", life, *settings)
-        self.publish("hsp-home/proposals/repository", "ani", "budi")
-        self.run("hsp product add app --author keys/sari.pub --approver keys/joko.pub")
-        self.publish("hsp-home/proposals/product-app", "ani", "budi")
-
-    def publish(self, proposal: str, *people: str) -> None:
-        """It is signed and published."""
-        self.sign(proposal, *people)
-        self.run("hsp publish", proposal)
-
-    def propose(self, version: str) -> str:
-        """A release that two have signed."""
-        source = self.folder / f"source-{version}"
-        source.mkdir()
-        (source / "app.txt").write_text(version)
-        (self.folder / "at-once.toml").write_text(AT_ONCE)
-        (self.folder / "release.toml").write_text(DESCRIPTION.format(version=version))
-        build = f"hsp release build {source} --description release.toml --pace at-once.toml"
-        self.run(build, "--out", f"build-{version}", "--issued-at", "2026-01-01T00:00:00Z")
-        self.run(f"hsp release propose build-{version} --out proposal-{version}")
-        self.sign(f"proposal-{version}", "sari", "joko")
-        return f"proposal-{version}"
 
     # --- the server
 
@@ -209,9 +139,7 @@ class Shop:
 
     def enrol(self) -> None:
         """One site of the first ring."""
-        told = self.run("hsp site invite warung-1 --client warung --ring pilot --product app")
-        sha256 = told.stderr.split("sha256 ")[1].split()[0]
-        line = told.stdout.strip()
+        line, sha256 = self.invite("warung-1")
         self.run("hsp-updater --state site enroll", line, "--root-sha256", sha256)
 
     def poll(self) -> str:
@@ -222,7 +150,8 @@ class Shop:
 
     def open(self, places: dict[str, str]) -> None:
         """A repository, its server, and a site that runs 1.0 while the rollout goes on."""
-        self.found(places)
+        settings = [f"--set={name}_key={place}" for name, place in places.items()]
+        self.found(f"--life=timestamp={LIFE_SECONDS}s", *settings)
         self.run("hsp publish", self.propose("1.0"))
         self.start()
         self.enrol()
@@ -237,14 +166,6 @@ class Shop:
         """One of ``/metrics``."""
         lines = str(self.ask("/metrics")[1]).splitlines()
         return float(next(line for line in lines if line.startswith(name)).split()[-1])
-
-
-def until(happens: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    """Wait for it."""
-    begun = time.monotonic()
-    while not happens():
-        assert time.monotonic() < begun + seconds, f"not within {seconds} s: {what}"
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
