@@ -1,12 +1,16 @@
 """Reports that the server has not acknowledged yet: sealed, numbered without gaps, durable.
 
-A report is one file, named by its number. It is removed only after the server's receipt for these
+A report is one file, named by its number. It is put aside only after the server's receipt for these
 very bytes, and only after the number of the newest acknowledged one was written down; so a number
 is never given twice, and a report may be sent twice but is never lost.
+
+The newest of those that were acknowledged are kept, for a server that was restored from a backup
+and has forgotten them. Putting one aside and taking it out again is a change of its name within
+this folder, so that no loss of power can lose it; at worst it is sent once more.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +19,16 @@ from client_updater import durable
 from client_updater.errors import StateUnusable
 from client_updater.state import read_private
 from manifests.envelope import peek
+from manifests.errors import ManifestError
 from manifests.install_report import REPORT_TYPE
 
-_SUFFIX = ".dsse"
+_SUFFIX, _KEPT = ".dsse", ".kept"
+
+MOST_KEPT = 1000
+MOST_KEPT_BYTES = 8 * 1024 * 1024
+"""Of acknowledged reports, the newest are kept within both bounds."""
+AGAIN_AT_ONCE = 50
+"""So many a poll are sent again: whoever stole the server gets no more out of a site by asking."""
 
 
 @dataclass(frozen=True)
@@ -79,26 +90,62 @@ class Outbox:
                 self.set_aside(number)  # somebody has been at it: not ours to send any more
 
     def acknowledge(self, *sequences: int) -> None:
-        """The server has these reports: remember that, then forget them.
+        """The server has these reports: remember that, then put them aside.
 
         Raises:
             DiskFull, DiskError: they may be sent again, which does no harm.
         """
-        newest = max(*sequences, self.acknowledged())
-        durable.write(self.folder / "acknowledged", str(newest).encode())
+        self._note_acknowledged(*sequences)
         for sequence in sequences:
-            durable.remove(self._path(sequence))
+            durable.rename_unsynced(self._path(sequence), self._path(sequence, _KEPT))
+        self._forget_oldest()
+
+    def send_again(self, known: int, seal_now: Callable[[bytes], bytes]) -> int:
+        """The server knows the reports up to ``known``, and no others: take out those above it that
+        are kept, the oldest first; how many were taken out.
+
+        Args:
+            seal_now: from an envelope to one of this site's present key.
+
+        Raises:
+            DiskFull, DiskError: some are not taken out, and are when the server asks again.
+        """
+        wanted = [number for number in sorted(self._numbers(_KEPT)) if number > known]
+        for number in wanted[:AGAIN_AT_ONCE]:
+            kept = self._path(number, _KEPT)
+            try:
+                before = read_private(kept)
+                envelope = seal_now(before)
+            except (StateUnusable, ManifestError):
+                durable.remove(kept)  # somebody has been at it: not ours to send any more
+                continue
+            if envelope != before:
+                durable.write_in_order(kept, envelope)
+            durable.rename_unsynced(kept, self._path(number))
+        return len(wanted[:AGAIN_AT_ONCE])
 
     def set_aside(self, sequence: int) -> None:
         """Take out of the way what the server will never accept; it is kept for a person."""
         durable.make_folders(self.folder / "refused")
         path = self._path(sequence)
         durable.rename_unsynced(path, self.folder / "refused" / path.name)
-        self.acknowledge(sequence)
+        self._note_acknowledged(sequence)
 
-    def _numbers(self) -> list[int]:
-        names = (path.name.removesuffix(_SUFFIX) for path in self.folder.glob(f"*{_SUFFIX}"))
+    def _note_acknowledged(self, *sequences: int) -> None:
+        newest = max(*sequences, self.acknowledged())
+        durable.write(self.folder / "acknowledged", str(newest).encode())
+
+    def _forget_oldest(self) -> None:
+        left = MOST_KEPT_BYTES
+        for count, number in enumerate(sorted(self._numbers(_KEPT), reverse=True)):
+            path = self._path(number, _KEPT)
+            left -= path.stat().st_size
+            if count >= MOST_KEPT or left < 0:
+                durable.remove(path)
+
+    def _numbers(self, suffix: str = _SUFFIX) -> list[int]:
+        names = (path.name.removesuffix(suffix) for path in self.folder.glob(f"*{suffix}"))
         return [int(name) for name in names if name.isdecimal()]
 
-    def _path(self, sequence: int) -> Path:
-        return self.folder / f"{sequence:012d}{_SUFFIX}"
+    def _path(self, sequence: int, suffix: str = _SUFFIX) -> Path:
+        return self.folder / f"{sequence:012d}{suffix}"

@@ -10,7 +10,7 @@ Layout, below ``/var/lib/hsp-updater`` unless said otherwise::
     slots/      <product>/<version>/, its <version>.release, the links current and previous
     products/   what the site has learnt about each product
     journal/    the step that each unfinished attempt has come to
-    outbox/     reports that the server has not acknowledged
+    outbox/     reports that the server has not acknowledged, and the newest of those it has
     steps/      what support has asked for, and answers that the server has not acknowledged
     site.key.next  a new key that the server has not answered for
     witness.json  the newest checkpoint of the server's audit log that it was told
@@ -157,7 +157,7 @@ def read_private(path: Path, most_bytes: int = MAX_STATE_FILE_BYTES) -> bytes:
         raise
     except OSError as error:
         raise StateUnusable(f"{path} cannot be read: {error.strerror}") from error
-    with open(fd, "rb") as file:
+    try:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode) or found.st_size > most_bytes:
             raise StateUnusable(f"{path} is not a file of at most {most_bytes} bytes")
@@ -166,10 +166,19 @@ def read_private(path: Path, most_bytes: int = MAX_STATE_FILE_BYTES) -> bytes:
             raise StateUnusable(
                 f"{path} can be written by others", hint=f"check it, then: chmod 600 {path}"
             )
-        try:
-            return file.read(most_bytes)
-        except OSError as error:
-            raise StateUnusable(f"{path} cannot be read: {error.strerror}") from error
+        return _whole(fd, min(found.st_size + 1, most_bytes))
+    except OSError as error:
+        raise StateUnusable(f"{path} cannot be read: {error.strerror}") from error
+    finally:
+        os.close(fd)
+
+
+def _whole(fd: int, size: int) -> bytes:
+    """Up to ``size`` bytes; a read may bring less at once."""
+    data = os.read(fd, size)
+    while data and len(data) < size and (more := os.read(fd, size - len(data))):
+        data += more
+    return data
 
 
 def _check_owner(path: Path, found: os.stat_result, owners: set[int]) -> None:

@@ -85,6 +85,8 @@ class Verdict:
         unwitnessed: records after the last checkpoint: a change of those with everything after
             them hashed anew shows only with the next one.
         findings: the first in the log comes first.
+        disputed: for each finding that the log was rebuilt, the first and the last record at which
+            a checkpoint says so, with none in between that agrees.
     """
 
     records: int
@@ -93,6 +95,7 @@ class Verdict:
     checkpoints: int
     unwitnessed: int
     findings: tuple[Finding, ...]
+    disputed: tuple[tuple[int, int], ...] = ()
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -140,7 +143,9 @@ class _Walk:
     agreed: list[int] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     bad: list[Record] = field(default_factory=list)
+    disputed: list[tuple[int, int]] = field(default_factory=list)
     rebuilt: bool = False
+    """Whether the last checkpoint contradicts; the last of ``disputed`` goes on then."""
     links: frozenset[str] | None = frozenset({BEGINNING})
     """What the next record may follow; None after a gap, when nobody knows."""
     in_doubt: bool = False
@@ -178,8 +183,12 @@ class _Walk:
     def _compare(self, seq: int, stored: Any, *, is_bad: bool) -> None:
         if self.checkpoints[seq] == {stored}:
             self.agreed.append(seq)
-        elif not is_bad and not self.rebuilt:
-            self.rebuilt = True  # the others that contradict follow from this
+            self.rebuilt = False
+        elif self.rebuilt:  # it follows from the same
+            self.disputed[-1] = self.disputed[-1][0], seq
+        elif not is_bad:
+            self.rebuilt = True
+            self.disputed.append((seq, seq))
             detail = f"a checkpoint knows another record {seq}"
             self._find(seq, seq, Kind.REBUILT, detail, self._since)
 
@@ -200,6 +209,7 @@ class _Walk:
             len(self.agreed),
             max(0, self.last - max(self.checkpoints, default=0)),
             in_order(_with_swaps(self.findings, self.bad[:_MOST_BAD])),
+            tuple(self.disputed),
         )
 
 

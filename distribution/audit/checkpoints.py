@@ -18,8 +18,10 @@ from distribution import audit
 from distribution.audit import keys, log
 from distribution.audit.records import moment
 from distribution.audit.tables import AuditRow, CheckpointRow
-from distribution.bucket import create_kept
+from distribution.bucket import create_kept, open_audit_store
 from distribution.desk import own_problems
+from distribution.engines import is_postgres
+from distribution.errors import Misconfigured
 from distribution.server import Server
 from distribution.store_errors import in_server_words
 from manifests import envelope
@@ -33,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 FOLDER = "audit/"
 THE_LOG = "the audit log"
+_MAKE_KEY = "audit.make_key"
 LATE = 6
 """Somebody should look when a record has waited so many times as long as it should."""
 
@@ -123,21 +126,45 @@ def _is_due(server: Server, seq: int, before: CheckpointRow | None, now: datetim
 
 
 def _make_key(server: Server, now: datetime) -> None:
-    """The log itself says which key it has from then on."""
+    """The log itself says which key it has from then on.
+
+    Raises:
+        Misconfigured: it has one, which is not here.
+    """
     with server.database.alone("audit-key"):
         if keys.is_made(server.settings):
             return
-        key = keys.make(server.settings)
-    with server.database.writing() as session:
-        about = f"the audit log's key {key.keyid}"
-        audit.note(session, audit.Deed(audit.AUTOMATIC, "audit.make_key", about), now)
+        with server.database.reading() as session:
+            before = log.last(session, 1, log.Filter(action=_MAKE_KEY))
+        _require_heir(server, before)
+        about = f"the audit log's key {keys.make(server.settings).keyid}"
+        if before and before[0].about == about:
+            return  # made for another of several servers, and in a place that they share
+        with server.database.writing() as session:
+            audit.note(session, audit.Deed(audit.AUTOMATIC, _MAKE_KEY, about), now)
+
+
+def _require_heir(server: Server, before: Sequence[log.AuditRecord]) -> None:
+    """One of several servers must not make a key of its own: the others would not know it."""
+    if not before or server.settings.audit_key or not is_postgres(server.database.engine):
+        return
+    if not any(before[0].about.endswith(key.keyid) for key in keys.known(server.settings)):
+        raise Misconfigured(
+            f"the log has a key, which is not here: {before[0].about}",
+            hint=f"copy {server.settings.audit_keys_folder} from the server that made it, or set "
+            "audit_key to a place that all servers share",
+        )
 
 
 def _put(server: Server, checkpoint: AuditCheckpoint, sealed: bytes, now: datetime) -> None:
     days = server.settings.audit_lock_days
     until = now + timedelta(days=days) if days else None
     with suppress(AlreadyStored):  # by who crashed before it was noted: of the same record
-        create_kept(server.store, key_of(checkpoint), sealed, until)
+        create_kept(_store(server), key_of(checkpoint), sealed, until)
+
+
+def _store(server: Server) -> Store:
+    return open_audit_store(server.settings) if server.settings.audit_store_url else server.store
 
 
 def key_of(checkpoint: AuditCheckpoint) -> str:

@@ -30,10 +30,12 @@ AUDITED: Mapping[str, Rule] = {
             "last_seen": "when it was heard of",
             "expected_by": "when its stick should be back: the export itself is noted",
             "check_in": _TOLD,
+            "check_in_digest": _TOLD,
             "root_version": _TOLD,
             "timestamp_version": _TOLD,
             "problem": _TOLD,
             "place_base": "counted from its receipts",
+            "stamp": "for the memory of servers: what changed is in the other columns",
         }
     ),
     "invitation": Rule(),
@@ -47,7 +49,7 @@ AUDITED: Mapping[str, Rule] = {
     "calendartoken": Rule(),
     "reviewrow": Rule(),
     "failureoverride": Rule(),
-    "notifychannel": Rule(),
+    "notifychannel": Rule({"sealed": "a secret, sealed; gone when the channel has ended"}),
     "ticketentry": Rule({"text": "words of people; of a deed they are its reason"}),
     "knownissue": Rule({"problem_id": "where the failures are gathered, by their reports"}),
     "symptomsrow": Rule(
@@ -66,6 +68,7 @@ AUDITED: Mapping[str, Rule] = {
         }
     ),
     "publishedrole": Rule(),
+    "restorerow": Rule(),
     "remotesteprow": Rule(
         {
             **dict.fromkeys(("outcome", "sentence", "sha256"), "told by the site, and signed"),
@@ -96,13 +99,17 @@ EXEMPT: Mapping[str, str] = {
     "eventrow": "told to whoever watches, and forgotten after days",
     "windowrow": "what came of a maintenance window, by receipts",
     "unneededrow": "what retention has found to be unneeded",
+    "sitesession": "follows from a signed check-in; good for repeating it, for an hour",
+    "changestamp": "for the memory of servers: what changed is in its own table",
     "siteboot": "told by the site at its check-in; what follows from it is a brake, and noted",
     "stepresultrow": "signed by the site: evidence itself",
     "formerkey": "the keys that the audited row of the site had before",
     "password": "secret; that somebody set one is a deed of its own",
     "tokenuse": "when a token was last used",
+    "askagain": "which sites a restored server is still to ask for their reports",
     "loginsession": "that somebody logged in or out is a deed of its own; this follows the browser",
     "pendinglogin": "a login on its way to the provider and back",
+    "raterow": "how often strangers came, for minutes",
     "sbomrow": "an index of SBOMs, which are signed",
     "componentrow": "an index of SBOMs, which are signed",
 }

@@ -5,12 +5,13 @@ signed. Whoever has the public key can examine it anywhere, without a server.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from securesystemslib.signer import Key
+from sqlmodel import Session
 
 from distribution.audit import checkpoints, keys, log
 from distribution.audit.chain import (
@@ -22,7 +23,8 @@ from distribution.audit.chain import (
     in_order,
     verify,
 )
-from distribution.bucket import open_store
+from distribution.backup import gaps
+from distribution.bucket import open_audit_store
 from distribution.database import Database
 from distribution.errors import Invalid
 from distribution.settings import Settings
@@ -51,14 +53,26 @@ def database(settings: Settings) -> Examined:
         Unavailable: the store or the database does not answer.
     """
     opened, known = Database.open(settings), keys.known(settings)
-    store = open_store(settings)
+    store = open_audit_store(settings)
     with opened.reading() as session:
         records = log.walk(session)
         with log.as_it_is(session):
             noted = {row.seq: row.envelope for row in checkpoints.noted(session)}
         seen, strange = _seen(store, known)
         gone = list(_gone(noted, seen, known))
-        return _examined(records, seen, [*strange, *gone])
+        found = _examined(records, seen, [*strange, *gone])
+        ends = dict(found.log.disputed)
+        explained = (_explained(session, each, ends) for each in found.findings)
+        return replace(found, findings=tuple(explained))
+
+
+def _explained(session: Session, found: Finding, ends: Mapping[int, int]) -> Finding:
+    """What a restore has put on record is said beside what it explains as a whole."""
+    if found.kind not in (Kind.REBUILT, Kind.TRUNCATED):
+        return found
+    last = ends.get(found.first, found.last) if found.kind is Kind.REBUILT else found.last
+    said = gaps.explanation(session, found.first, last)
+    return replace(found, detail=found.detail + said)
 
 
 def file(path: Path, key_files: Sequence[Key]) -> Examined:
@@ -82,7 +96,7 @@ def export(settings: Settings) -> Iterator[str]:
     Raises:
         Unavailable: the store or the database does not answer.
     """
-    store, known = open_store(settings), keys.known(settings)
+    store, known = open_audit_store(settings), keys.known(settings)
     with Database.open(settings).reading() as session:
         for record in log.walk(session):
             yield json.dumps(dict(zip(COLUMNS, record, strict=True)), ensure_ascii=False)

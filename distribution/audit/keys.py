@@ -15,7 +15,7 @@ from securesystemslib.signer import Key, Signer
 from distribution.errors import Unavailable
 from distribution.online_keys import server_key
 from distribution.private_files import write_over
-from distribution.server import PASSPHRASE_VARIABLE
+from distribution.server import given_passphrase
 from distribution.settings import Settings
 from distribution.store_errors import in_server_words
 from signing.roles import SERVER
@@ -95,7 +95,7 @@ def _secret(settings: Settings) -> str:
 
 def _make_passphrase(folder: Path) -> int:
     """A random one beside the key, unless the environment has one; how hard to stretch it."""
-    if PASSPHRASE_VARIABLE in os.environ:
+    if given_passphrase() is not None:
         return ROUNDS
     write_over(folder / "passphrase", secrets.token_urlsafe(32))
     return ROUNDS_FOR_RANDOM
@@ -106,4 +106,4 @@ def _passphrase(folder: Path) -> str:
     file = folder / "passphrase"
     if file.exists():
         return file.read_text("utf-8").strip()
-    return os.environ.get(PASSPHRASE_VARIABLE, "")
+    return given_passphrase() or ""

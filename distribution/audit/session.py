@@ -4,25 +4,27 @@ What is changed row by row is seen as it is flushed. Statements that change many
 nobody what was there before, so audited tables are not changed by them.
 """
 
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from sqlalchemy import event, func
+from sqlalchemy import ColumnElement, Table, event, update
 from sqlalchemy.orm import ORMExecuteState
 from sqlalchemy.orm import Session as OrmSession
 from sqlalchemy.sql.dml import UpdateBase
 from sqlmodel import Session, col, select
 
+from distribution import change_stamps
 from distribution.audit import chain
 from distribution.audit.coverage import rule_of
 from distribution.audit.records import Book, Entry, NotNoted, changes_of, moment
 from distribution.audit.tables import AuditRow
-
-_TURN = 0x68737061
-"""PostgreSQL's advisory lock for who appends: the number means nothing."""
+from distribution.control_tables import EventRow
 
 
 class AuditedSession(Session):
-    """The session of ``Database.writing``."""
+    """The session of ``Database.writing``, and of ``appending``, which has no turn."""
+
+    has_turn = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -42,10 +44,17 @@ def _book(session: OrmSession) -> Book:
     return book
 
 
+@event.listens_for(AuditedSession, "before_flush")
+def _stamp(session: AuditedSession, _context: object, _instances: object) -> None:
+    change_stamps.note(session)
+
+
 @event.listens_for(AuditedSession, "after_flush")
-def _gather(session: Session, _: object) -> None:
+def _gather(session: AuditedSession, _: object) -> None:
     if any(isinstance(row, AuditRow) for row in [*session.dirty, *session.deleted]):
         raise NotNoted("a record is written once")
+    if not session.has_turn and any(isinstance(row, EventRow) for row in session.new):
+        raise NotNoted("an event needs the writers' turn: use Database.writing")
     _book(session).gather(session)
 
 
@@ -60,12 +69,33 @@ def _refuse_unseen(state: ORMExecuteState) -> None:
         raise NotNoted("a statement in plain SQL shows nobody what it changes")
 
 
+def update_told(
+    session: Session,
+    table: Table,
+    values: Mapping[str, ColumnElement[Any]],
+    where: ColumnElement[bool],
+    parameters: Mapping[str, Any],
+) -> int:
+    """Change many rows of an audited table at once, in columns that are not audited; says how many.
+
+    Raises:
+        NotNoted: one of the columns is.
+    """
+    rule = rule_of(table.name)
+    if rule is None or not rule.but.keys() >= values.keys():
+        raise NotNoted(f"{table.name}: {', '.join(values)} are not all excepted from its audit")
+    statement = update(table).where(where).values(dict(values))
+    return int(session.connection().execute(statement, parameters).rowcount)
+
+
 @event.listens_for(AuditedSession, "before_commit")
-def _append(session: Session) -> None:
+def _append(session: AuditedSession) -> None:
     session.flush()
     entries = _book(session).close()
     if not entries:
         return
+    if not session.has_turn:
+        raise NotNoted("a deed needs the writers' turn: use Database.writing")
     seq, hashed = _last(session)
     for entry in entries:
         row = _row(entry, seq + 1, hashed)
@@ -74,12 +104,7 @@ def _append(session: Session) -> None:
 
 
 def _last(session: Session) -> tuple[int, str]:
-    """The end of the log, which stays the end until this transaction is over.
-
-    SQLite's writers take turns from their beginning; PostgreSQL's do from here.
-    """
-    if session.get_bind().dialect.name == "postgresql":
-        session.exec(select(func.pg_advisory_xact_lock(_TURN)))
+    """The end of the log, which stays the end until this transaction is over: it has the turn."""
     newest = select(AuditRow.seq, AuditRow.hash).order_by(col(AuditRow.seq).desc()).limit(1)
     return session.exec(newest).first() or (0, chain.BEGINNING)
 

@@ -11,6 +11,7 @@ from sqlmodel import Session
 from distribution import alarms
 from distribution.audit import checkpoints, keys, log
 from distribution.audit.tables import AuditRow
+from distribution.backup import gaps
 from distribution.settings import Settings
 from manifests.audit_checkpoint import AuditCheckpoint, claimed
 from manifests.failures import FailureCode
@@ -23,14 +24,23 @@ def to_be_told(session: Session) -> str:
     return row.envelope if row else ""
 
 
+def holds(session: Session, told: str) -> bool:
+    """Whether the log has what a site has witnessed."""
+    said = claimed(told) if told else None
+    return said is None or _has(session, said)
+
+
+def _has(session: Session, said: AuditCheckpoint) -> bool:
+    row = session.get(AuditRow, said.seq)
+    return row is not None and row.hash == said.hash
+
+
 def hear(session: Session, site_id: str, told: str, settings: Settings, now: datetime) -> None:
     """Compare what a site has witnessed with the log, and ring if it contradicts it."""
     said = claimed(told) if told else None
-    if said is None:
+    if said is None or _has(session, said):
         return
     row = session.get(AuditRow, said.seq)
-    if row is not None and row.hash == said.hash:
-        return
     code = FailureCode.AUDIT_CONTRADICTED
     detail = _in_words(session, said, row, _is_ours(told, settings))
     alarms.ring(session, site_id, code, code, detail, now)
@@ -50,13 +60,14 @@ def _in_words(session: Session, said: AuditCheckpoint, row: AuditRow | None, is_
             f"it was told a checkpoint of {when} (record {said.seq}) that our key did not sign: "
             "something stands between it and us, or it makes this up"
         )
+    known = gaps.explanation(session, said.seq, said.seq)
     if row is None:
         end = log.newest(session)[0]
         return (
             f"it has seen our signed word of {when} that the audit log had {said.seq} records, "
-            f"and now it ends at {end}: it was cut off or restored from a backup"
+            f"and now it ends at {end}: it was cut off or restored from a backup{known}"
         )
     return (
         f"it has seen our signed word of {when} that record {said.seq} of the audit log has the "
-        f"hash {said.hash[:16]}, and now it has {row.hash[:16]}: the log was rewritten"
+        f"hash {said.hash[:16]}, and now it has {row.hash[:16]}: the log was rewritten{known}"
     )

@@ -2,7 +2,9 @@
 
 import click
 
-from distribution import plans, repair
+from distribution import audit, plans, repair
+from distribution.backup import ahead, in_place
+from distribution.backup.restoring import TO_DO
 from distribution.cli import acting, show
 from distribution.people.roles import Permission
 from distribution.server import Server, utc_now
@@ -55,3 +57,41 @@ def stolen_plan(settings: Settings, product: str, by: str) -> None:
     serial = repair.replace_stolen(*args, product, by, utc_now())
     click.echo(f"the plan of {product} is published as the database has it, with serial {serial}")
     click.echo("nothing was taken over from the one before; look at it: hsp rollout list")
+
+
+@repairs.command("ahead")
+@click.option("--by", default=show.whoami, help="Who repairs, for the record.")
+@click.pass_obj
+def go_ahead(settings: Settings, by: str) -> None:
+    """After a restore of the repository: give what the server signs numbers above all that sites
+    have seen.
+    """
+    server, now = Server.open(settings), utc_now()
+    role = acting.acting(server.database, by, Permission.REPAIR).role_for(Permission.REPAIR)
+    names = ahead.go_ahead(server.store, server.online, now)
+    with server.database.writing() as session:
+        deed = audit.Deed(by, "repair.ahead", "the repository", f"signed {', '.join(names)}", role)
+        audit.note(session, deed, now)
+    click.echo(f"signed with numbers far above those before: {', '.join(names)}")
+    click.echo(
+        "what people have published since the backup is theirs to publish again: sites that have "
+        "seen it refuse the repository until then"
+    )
+
+
+@repairs.command("restored")
+@click.option("--by", default=show.whoami, help="Who repairs, for the record.")
+@click.pass_obj
+def restored(settings: Settings, by: str) -> None:
+    """After the database came back by its own means: PITR, a standby, a copied file.
+
+    As 'hsp restore' does: sites send again what they have reported since, rights to come in end,
+    numbers go on, the published plans are taken over. Stop every server first; again does no harm.
+    """
+    moment, done = in_place.catch_up(settings, by, utc_now())
+    click.echo(f"the database is as of {moment.at:%Y-%m-%d %H:%M:%S} UTC")
+    for words in done.taken_over:
+        click.echo(f"taken over: {shown(words)}")
+    click.echo("\nnow, in this order:")
+    for words in [*done.open_ends, *TO_DO[1:]]:
+        click.echo(f"  - {shown(words)}")

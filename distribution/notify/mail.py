@@ -14,6 +14,7 @@ from distribution.errors import Misconfigured
 from distribution.notify import secret_places
 from distribution.notify.errors import NotDelivered
 from distribution.notify.reach import is_loopback
+from distribution.notify.secret_places import Kept
 from distribution.notify.words import Message
 from distribution.settings import Settings
 
@@ -33,6 +34,19 @@ def send(message: Message, to: str, settings: Settings) -> None:
     try:
         with _server(settings) as server:
             server.send_message(written)
+    except (OSError, smtplib.SMTPException) as error:
+        raise NotDelivered(f"the mail server: {_in_words(error)}") from error
+
+
+def try_out(settings: Settings) -> None:
+    """Connect, secure and log in as for a message, and send none.
+
+    Raises:
+        NotDelivered, Misconfigured: as ``send``.
+    """
+    try:
+        with _server(settings) as server:
+            server.noop()
     except (OSError, smtplib.SMTPException) as error:
         raise NotDelivered(f"the mail server: {_in_words(error)}") from error
 
@@ -81,7 +95,7 @@ def _server(settings: Settings) -> Iterator[smtplib.SMTP]:
         if security == "starttls":
             server.starttls(context=context)
         if settings.smtp_username:
-            place = secret_places.FILE + settings.smtp_password_file
+            place = Kept(secret_places.FILE + settings.smtp_password_file)
             server.login(settings.smtp_username, secret_places.read(settings, place))
         yield server
 
