@@ -20,7 +20,6 @@ from client_updater.integrity import repair, verify
 from client_updater.loop import Loop, Stop
 from client_updater.media import carried
 from client_updater.poll import Poll
-from client_updater.relay import open_relay
 from client_updater.settings import DEFAULT_POLICY
 from client_updater.sign_of_life import floor_or_empty
 from client_updater.state import DEFAULT_STATE, StateFolder
@@ -147,6 +146,8 @@ def run(context: Context) -> None:
 @pass_context
 def relay(context: Context, listen: str) -> None:
     """Pass the repository on to other agents on this site's network, each file fetched once."""
+    from client_updater.relay import open_relay  # a web server, which no other command needs
+
     agent = context.agent()
     with (
         logged(agent.state / "logs/relay.log", TIMED),

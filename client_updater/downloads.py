@@ -7,7 +7,6 @@ joins two different objects.
 """
 
 import time
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,72 +17,15 @@ from client_updater.errors import (
     DownloadFailed,
     StateUnusable,
     Unreachable,
-    disk_trouble,
 )
 from client_updater.fetcher import Fetcher, Transfer, refusal
+from client_updater.parts import Part, Progress
 from client_updater.state import read_private
 from client_updater.throttle import throttled
 from client_updater.trusted import Target
 
 _MAX_TAG_BYTES = 1024
-_READ_BYTES = 1024 * 1024
 _KEPT_SECONDS = 7 * 24 * 3600
-
-Progress = Callable[[int], None]
-
-
-class Part:
-    """What has come of one file so far, and the hash of it."""
-
-    def __init__(self, path: Path, target: Target) -> None:
-        self.path = path
-        self._target, self._most_bytes = target, target.length
-        self._hash, self.size = target.hasher(), 0
-        try:
-            self._go_on()
-        except OSError as error:  # the disk, or somebody who takes away what is being read
-            raise disk_trouble(error, f"read {path}") from error
-
-    def _go_on(self) -> None:
-        path = self.path
-        if not path.is_file() or path.is_symlink() or path.lstat().st_size > self._most_bytes:
-            durable.remove(path)
-            with durable.create(path):
-                return
-        with open(path, "rb") as file:
-            while data := file.read(_READ_BYTES):
-                self._count(data)
-
-    @property
-    def digest(self) -> str:
-        """The hash of all bytes so far."""
-        return self._hash.hexdigest()
-
-    def receive(self, chunks: Iterator[bytes], arrived: Progress) -> None:
-        """Write the body of an answer to the end of the file.
-
-        Raises:
-            ArtifactMismatch: it goes on after the declared length; nothing beyond was written.
-        """
-        with durable.append(self.path) as file:
-            for chunk in chunks:
-                arrived(len(chunk))
-                if self.size + len(chunk) > self._most_bytes:
-                    raise ArtifactMismatch(
-                        f"more than the {self._most_bytes} bytes that were signed"
-                    )
-                file.write(chunk)
-                self._count(chunk)
-
-    def start_over(self) -> None:
-        """Forget what has come."""
-        with durable.append(self.path) as file:
-            file.truncate()
-        self._hash, self.size = self._target.hasher(), 0
-
-    def _count(self, data: bytes) -> None:
-        self._hash.update(data)
-        self.size += len(data)
 
 
 @dataclass(frozen=True)

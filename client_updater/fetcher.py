@@ -107,13 +107,15 @@ class Fetcher(FetcherInterface):
             raise TooLong(f"{url} inflates to more than the {most_bytes} bytes it may have")
         return Answer(answer.status, answer.headers, body)
 
-    def post(self, url: str, body: bytes, most_bytes: int) -> Answer:
+    def post(
+        self, url: str, body: bytes, most_bytes: int, headers: _Headers | None = None
+    ) -> Answer:
         """Send a message that may be sent twice.
 
         Raises:
             Unreachable: no whole answer came. TooLong: it is longer than ``most_bytes``.
         """
-        return self._persist("POST", url, body, most_bytes, {})
+        return self._persist("POST", url, body, most_bytes, headers or {})
 
     def _persist(
         self, method: str, url: str, body: bytes | None, most_bytes: int, headers: _Headers

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 from packaging.version import Version
@@ -70,16 +71,8 @@ class Floor(Document):
         rotated = seen.root_version > self.root_version and seen.keyset != self.keyset
         below = Floor() if rotated else self
         _check_versions(below, seen)
-        return self.model_copy(
-            update={
-                "root_version": seen.root_version,
-                "root_sha256": seen.root_sha256,
-                "keyset": seen.keyset,
-                "timestamp": seen.timestamp,
-                "snapshot": seen.snapshot,
-                "roles": {**below.roles, **seen.roles},
-            }
-        )
+        roles = {**below.roles, **seen.roles}
+        return self.model_copy(update={**vars(seen), "roles": roles})
 
     def _check_root(self, seen: Seen) -> None:
         if seen.root_version < self.root_version:
@@ -190,10 +183,15 @@ class FloorFile:
 
 def _read(path: Path) -> tuple[int, Floor] | None:
     try:
-        checksum, _, body = read_private(path).partition(b"\n")
-        if checksum != b"%08x" % zlib.crc32(body):
-            return None
-        plain = parse_json(body, path.name)
-        return int(plain["generation"]), Floor.from_bytes(to_json(plain["floor"]))
+        return _parsed(read_private(path))
     except (FileNotFoundError, StateUnusable, ManifestError, KeyError, TypeError, ValueError):
         return None
+
+
+@lru_cache(maxsize=4)  # a poll reads the same bytes many times
+def _parsed(content: bytes) -> tuple[int, Floor] | None:
+    checksum, _, body = content.partition(b"\n")
+    if checksum != b"%08x" % zlib.crc32(body):
+        return None
+    plain = parse_json(body, "the trust floor")
+    return int(plain["generation"]), Floor.from_bytes(to_json(plain["floor"]))

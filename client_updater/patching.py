@@ -25,6 +25,7 @@ _CHILD = """\
 import os, resource, socket, sys
 sys.path[:] = {path!r}
 import hdiffpatch
+from manifests import sparse_patch
 for limit, most in {limits!r}:
     resource.setrlimit(limit, (most, most))
 line = socket.socket(fileno=0).makefile("rwb")
@@ -36,7 +37,8 @@ def take():
     return data
 while line.peek(1):
     old, patch = take(), take()
-    new = hdiffpatch.apply(old, patch)
+    is_sparse = patch.startswith(sparse_patch.MAGIC)
+    new = sparse_patch.applied(old, patch) if is_sparse else hdiffpatch.apply(old, patch)
     del old, patch
     line.write(len(new).to_bytes(8, "big"))
     line.write(new)

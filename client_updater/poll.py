@@ -108,7 +108,8 @@ class Poll:
         self._try(self._report_refusals)
         self._ask(self._flush)
         self._ask(self._check_in)
-        self._try(self._witness)
+        self._try(partial(keep, agent.state, self.answer.audit_checkpoint if self.answer else ""))
+        self._ask(partial(agent.reporter.send_again, self.answer, agent.server))
         self._try(self._help_support)
         self._try(self._confirm_ourselves)
         self._try(self._tidy)
@@ -257,9 +258,6 @@ class Poll:
         except Rejected as error:
             raise Unreachable(f"the server does not take the check-in: {error}") from error
         self.key.old_key_was_answered()
-
-    def _witness(self) -> None:
-        keep(self.agent.state, self.answer.audit_checkpoint if self.answer else "")
 
     def _confirm_ourselves(self) -> None:
         """An agent that has polled the whole way is one that works."""

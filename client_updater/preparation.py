@@ -6,7 +6,7 @@ from functools import partial
 
 from client_updater import archive
 from client_updater.deltas import Basis, Deltas
-from client_updater.downloads import Downloads, Progress
+from client_updater.downloads import Downloads
 from client_updater.errors import (
     AgentError,
     Incompatible,
@@ -16,6 +16,7 @@ from client_updater.errors import (
     UntrustedMetadata,
 )
 from client_updater.journal import Attempt, Journal, Step
+from client_updater.parts import Progress
 from client_updater.slots import Slots
 from client_updater.trusted import Target, Trusted
 from manifests.release import Artifact, Release

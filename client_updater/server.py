@@ -1,17 +1,20 @@
 """What the agent says to the server, and what it makes of the answers.
 
-Every message is an envelope signed by the site's key. Nothing that comes back can do more than
+Every message is an envelope signed by the site's key, but a check-in that repeats the last one, see
+``session``. Nothing that comes back can do more than
 slow the agent down or hold it, pass on its client's yes where the site's policy waits for that, or
 ask for one of support's few steps; a server that is not there changes nothing at the site.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from client_updater.errors import NotEnrolled, Unreachable
 from client_updater.fetcher import Answer, Fetcher, refusal
 from client_updater.identity import SiteKey
 from client_updater.outbox import Sealed
+from client_updater.session import Session
 from client_updater.step_book import Answered
 from manifests.check_in import (
     CHECK_IN_TYPE,
@@ -46,6 +49,10 @@ class Server:
     fetcher: Fetcher
     url: str
     key: SiteKey
+    session: Session = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "session", Session(self.url))
 
     def enrol(self, request: Enrolment) -> EnrolmentAnswer:
         """Join.
@@ -66,8 +73,20 @@ class Server:
             Rejected: the message is wrong.
             Unreachable: no answer.
         """
-        message = seal(status.to_bytes(), CHECK_IN_TYPE, self.key.signer)
-        return self._send("check-in", message, CheckInAnswer)
+        body = status.to_bytes()
+        headers = self.session.headers_to_repeat(body)
+        if headers is not None:
+            answer = self.fetcher.post(f"{self.url}/v1/check-in", body, _MAX_ANSWER_BYTES, headers)
+            if answer.status != 401:
+                return _without_token(self._read("check-in", answer, CheckInAnswer))
+            self.session.forget()
+        message, headers = (
+            seal(body, CHECK_IN_TYPE, self.key.signer),
+            self.session.headers_to_sign(),
+        )
+        said = self._send("check-in", message, CheckInAnswer, headers=headers)
+        self.session.was_taken(body, said.session)
+        return _without_token(said)
 
     def report(self, sealed: Sealed) -> bool:
         """Hand a report over; says whether the server has it durably, so that it may be forgotten.
@@ -105,9 +124,19 @@ class Server:
         if (answer.site_id, answer.public_key) != (wanted.site_id, wanted.new_key):
             raise Unreachable(f"{self.url} answered for another key than was asked for")
 
-    def _send(self, name: str, message: bytes, kind: type[D], never: frozenset[int] = _NEVER) -> D:
+    def _send(
+        self,
+        name: str,
+        message: bytes,
+        kind: type[D],
+        never: frozenset[int] = _NEVER,
+        headers: Mapping[str, str] | None = None,
+    ) -> D:
+        answer = self.fetcher.post(f"{self.url}/v1/{name}", message, _MAX_ANSWER_BYTES, headers)
+        return self._read(name, answer, kind, never)
+
+    def _read(self, name: str, answer: Answer, kind: type[D], never: frozenset[int] = _NEVER) -> D:
         url = f"{self.url}/v1/{name}"
-        answer = self.fetcher.post(url, message, _MAX_ANSWER_BYTES)
         if answer.status == 401:
             raise NotEnrolled(_said(answer) or f"{url} does not know this site")
         if answer.status in never:
@@ -118,6 +147,11 @@ class Server:
             return kind.from_bytes(answer.body)
         except ManifestError as error:
             raise Unreachable(f"{url} answered something else: {error.message}") from error
+
+
+def _without_token(answer: CheckInAnswer) -> CheckInAnswer:
+    """What the agent keeps on its disk: a token is in memory only."""
+    return answer.model_copy(update={"session": None})
 
 
 def _said(answer: Answer) -> str:

@@ -13,10 +13,14 @@ store; the published plan is a repeatable consequence of the database.
 - who may hold it: ``brakes``, ``holds`` and ``approvals`` (told in check-in answers); ``turns`` and
   ``turn_keeping``, where only so many may be in progress at once
 - what happens by itself: ``scheduler`` (the steps), ``loop`` and ``lease`` (who does them),
-  ``waves``, ``deadlines``, ``standstill``, ``notices``, ``openings``, ``aging``; ``events`` and
-  ``metrics`` for who watches
+  ``waves``, ``deadlines``, ``standstill``, ``notices``, ``openings``, ``aging``; ``events`` for who
+  watches, and ``telemetry`` (logs, figures, traces) for who watches the servers
 - what sites say: ``enrolment``, ``site_identity``, ``check_ins``, ``reports``, ``attempts``,
-  ``watch``; ``site_keys`` (how a key is followed by the next)
+  ``watch``; ``site_keys`` (how a key is followed by the next); ``memory`` and what it is made of,
+  from which most check-ins are answered
+- where it is kept: ``database`` and ``engines`` (one way into SQLite and PostgreSQL), ``schema`` and
+  ``migrations`` (Alembic); ``backup``
+- for whoever runs it: ``doctor``, ``capacity`` (``hsp plan``)
 - who looks after it: ``desk``, ``explanation``; who hears of it: ``notify`` (boto3 for SMS)
 - for clients: ``clients``, ``languages``, ``gate_sentences``, ``receipts``, ``client_reports``
   (fpdf2 there only)

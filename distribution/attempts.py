@@ -5,6 +5,7 @@ leaves it either done or still to do. Reports of a site may come late, twice or 
 attempt moves only forward, by the site's own numbering and never by anybody's clock.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -18,8 +19,11 @@ from distribution.desk import endings, incidents
 from distribution.desk.opening import Sighting
 from distribution.events import EventKind
 from distribution.tables import Attempt, Receipt
+from distribution.telemetry.logs import about
 from manifests import envelope
 from manifests.install_report import REPORT_TYPE, InstallReport, Phase
+
+log = logging.getLogger(__name__)
 
 BATCH = 50
 """So many reports share a transaction: few enough that a site which reports meanwhile can wait."""
@@ -66,12 +70,18 @@ def _process(session: Session, receipt: Receipt, now: datetime) -> None:
     if receipt.processed_at is not None:
         return
     report = InstallReport.from_bytes(envelope.peek(receipt.envelope, REPORT_TYPE))
+    with about(site=receipt.site_id, attempt=report.attempt_id):
+        _follow(session, receipt, report, now)
+    receipt.processed_at = now
+    session.add(receipt)
+
+
+def _follow(session: Session, receipt: Receipt, report: InstallReport, now: datetime) -> None:
     if report.product and report.version and report.release and report.phase is not Phase.REFUSED:
         _advance(session, receipt, report, now)
     if report.code is not None:
         receipt.incident_id = incidents.record(session, _sighting(receipt, report)).id
-    receipt.processed_at = now
-    session.add(receipt)
+        log.info("%s of %s %s: %s", report.phase, report.product, report.version, report.code)
 
 
 def _sighting(receipt: Receipt, report: InstallReport) -> Sighting:

@@ -31,6 +31,7 @@ MAX_OBJECT_BYTES = 5 * 1024**3
 _MISSING = {"NoSuchKey", "404", "NotFound"}
 _EXISTS = {"PreconditionFailed", "412"}
 _BUSY = {"ConditionalRequestConflict", "409", "OperationAborted"}
+_DENIED = {"AccessDenied", "403", "Forbidden"}
 _BUSY_ATTEMPTS = 10
 
 
@@ -44,12 +45,25 @@ def open_store(settings: Settings) -> Store:
     Raises:
         Misconfigured: a store URL that is neither empty nor ``s3://bucket/prefix``.
     """
-    if not settings.store_url:
+    return _opened(settings, settings.store_url)
+
+
+def open_audit_store(settings: Settings) -> Store:
+    """The store of the audit log's checkpoints; the repository's, unless it has one of its own.
+
+    Raises:
+        Misconfigured: as ``open_store``.
+    """
+    return _opened(settings, settings.audit_store_url or settings.store_url)
+
+
+def _opened(settings: Settings, url: str) -> Store:
+    if not url:
         return DirectoryStore(settings.repository_folder)
-    address = urlsplit(settings.store_url)
+    address = urlsplit(url)
     if address.scheme != "s3" or not address.netloc or address.query or address.fragment:
         raise Misconfigured(
-            f"store_url is {settings.store_url!r}",
+            f"store_url or audit_store_url is {url!r}",
             hint="leave it empty for a directory in the home, or write s3://bucket/prefix",
         )
     client = s3_client(settings.s3_endpoint_url)
@@ -146,6 +160,45 @@ class S3Store:
         """See ``Store.remove``. In a bucket with versions, what was there can be brought back."""
         with _answers(key):
             self._client.delete_object(**self._named(key))
+
+    def asked(self, question: str, *none: str) -> dict[str, Any] | None:
+        """What S3 says of the bucket itself, by the name of boto3's call; for ``hsp doctor``.
+
+        Args:
+            none: codes of refusals that mean "there is no such thing", which is None here.
+
+        Raises:
+            BucketUnreachable: any other refusal, or no answer.
+        """
+        with _answers(question):
+            try:
+                found: dict[str, Any] = getattr(self._client, question)(
+                    Bucket=self._bucket, **self._owner
+                )
+            except ClientError as error:
+                if _code(error) in none:
+                    return None
+                raise
+            return found
+
+    def may_remove(self, key: str) -> bool:
+        """Whether our credentials allow it, tried on a key that is not there.
+
+        Raises:
+            BucketUnreachable: no answer, or another refusal.
+        """
+        with _answers(key):
+            try:
+                self._client.delete_object(**self._named(key))
+            except ClientError as error:
+                if _code(error) in _DENIED:
+                    return False
+                raise
+        return True
+
+    def full(self, key: str) -> str:
+        """The key as the bucket has it."""
+        return self._prefix + key
 
     def _put(self, key: str, body: bytes | IO[bytes], **condition: Any) -> None:
         for attempt in range(_BUSY_ATTEMPTS):

@@ -5,9 +5,8 @@ policy waits for one, and ask for a step of support's fixed list; there is nothi
 make it install anything.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from sqlmodel import Session
 
@@ -17,39 +16,29 @@ from distribution import (
     events,
     fleet,
     freeze_records,
-    holds,
     notices,
     openings,
     site_identity,
     site_keys,
+    site_sessions,
+    told,
 )
 from distribution.audit import witness
+from distribution.backup import asking
+from distribution.backup.tables import AskAgain
 from distribution.database import Database
-from distribution.desk import remote_steps
 from distribution.drills import records
 from distribution.events import EventKind
 from distribution.reports import known_site
-from distribution.sealed import freely, peeked
+from distribution.sealed import freely, peeked, unauthorised
 from distribution.settings import Settings
 from distribution.tables import Site, SiteProduct
+from distribution.told import Newest
 from manifests.check_in import CHECK_IN_TYPE, CheckIn, CheckInAnswer, ProductStatus
 from manifests.documents import to_json
+from manifests.repetition import Spoken, spoken, witnessed_text
 
 MAX_CHECK_IN_BYTES = 256 * 1024
-
-
-class Newest(Protocol):
-    """The newest metadata versions that the server knows of; 0 when it does not know."""
-
-    @property
-    def root_version(self) -> int:
-        """Of the root."""
-        ...
-
-    @property
-    def timestamp_version(self) -> int:
-        """Of the timestamp."""
-        ...
 
 
 def accept(
@@ -61,11 +50,13 @@ def accept(
     *,
     next_by: datetime | None = None,
     admit: Callable[[str], None] = freely,
+    wants_session: bool = False,
 ) -> CheckInAnswer:
     """Note a check-in and answer it. One that came on a stick names when the next one is due.
 
     Args:
         admit: asked with the site's name once its signature is right; it may refuse.
+        wants_session: whether the site would like to repeat it without a signature.
 
     Raises:
         TooMany: by ``admit``.
@@ -76,49 +67,102 @@ def accept(
     """
     said = peeked(data, CHECK_IN_TYPE, CheckIn)
     site = known_site(database, said.site_id)
-    site_keys.opened(database, site, data, CHECK_IN_TYPE, said.at, now)
+    body = site_keys.opened(database, site, data, CHECK_IN_TYPE, said.at, now)
     admit(site.id)
     with database.writing() as session:
         site = session.get_one(Site, said.site_id)
-        if not _is_stale(site, said):
-            _hear(session, site, said, settings, now)
-        site.last_seen, site.expected_by = max(site.last_seen, now), next_by
-        session.add(site)
-        _tell(session, site, said, now)
+        known = fleet.check_in_of(site)
+        if not _is_stale(known, said):
+            is_newest = _hear(session, site, said, settings, now)
+            may_repeat = is_newest and not said.problem and next_by is None
+            site.check_in_digest = _digest(body) if may_repeat else ""
+        asked = asking.known_sequence(session, site, said) if next_by is None else None
+        if asked is not None:
+            site.check_in_digest = ""  # the next check-in is heard in full, too
+        given = None
+        if wants_session and site.check_in_digest and _is_new(known, said, now):
+            given = site_sessions.begin(session, site, now)
+        _note_life(session, site, now, next_by)
+        runs = {status.product: status.installed.version for status in said.products}
+        tell(session, site.id, runs, site.problem, now)
         witness.hear(session, site.id, said.audit_checkpoint, settings, now)
-        checkpoint = witness.to_be_told(session)
-        hold, approved = holds.hold_of(session, site), holds.approved(session, site.client_id)
-        freezes = freeze_records.for_site(session, site.id, site.client_id, now)
-        steps = remote_steps.to_hand_out(session, site.id, now) if next_by is None else ()
-    return CheckInAnswer(
-        poll_seconds=settings.poll_seconds,
-        root_version=newest.root_version,
-        timestamp_version=newest.timestamp_version,
-        hold=hold,
-        approved=approved,
-        freezes=freezes,
-        audit_checkpoint=checkpoint,
-        steps=steps,
-    )
+        found = told.of_site(session, site, now, calls=next_by is None)
+    return told.answer(found, settings, newest, given).model_copy(update={"known_sequence": asked})
 
 
-def _tell(session: Session, site: Site, said: CheckIn, now: datetime) -> None:
-    runs = {status.product: status.installed.version for status in said.products}
-    events.tell(session, EventKind.CHECK_IN, now, site_id=site.id, runs=runs, problem=site.problem)
+def repeat(
+    database: Database,
+    token: str,
+    body: bytes,
+    settings: Settings,
+    newest: Newest,
+    now: datetime,
+    *,
+    admit: Callable[[str], None] = freely,
+) -> CheckInAnswer:
+    """Note that a site says the same again, by the token it was given, and answer it.
+
+    Raises:
+        TooMany: by ``admit``.
+        Unauthorised: the token is no (longer) good, or this is something else than the site has
+            signed: then it signs what it says.
+        Unavailable: the database does not answer.
+    """
+    with database.reading() as session:
+        site = site_sessions.site_of(session, token, now)
+    admit(site.id)
+    with database.writing() as session:
+        site = site_sessions.site_of(session, token, now)
+        said, known = spoken(body), fleet.check_in_of(site)
+        if said is None or known is None or not _repeats(session, site, said, known):
+            raise unauthorised()
+        _note_life(session, site, now, None)
+        runs = {status.product: status.installed.version for status in known.products}
+        tell(session, site.id, runs, site.problem, now)
+        found = told.of_site(session, site, now, calls=True)
+    return told.answer(found, settings, newest)
 
 
-def _is_stale(site: Site, said: CheckIn) -> bool:
+def _repeats(session: Session, site: Site, said: Spoken, known: CheckIn) -> bool:
+    is_the_same = said.digest.hex() == site.check_in_digest and said.at >= known.at
+    is_asked = session.get(AskAgain, site.id) is not None
+    return is_the_same and not is_asked and witness.holds(session, witnessed_text(said.witnessed))
+
+
+def _digest(body: bytes) -> str:
+    said = spoken(body)
+    return said.digest.hex() if said is not None else ""
+
+
+def _is_new(known: CheckIn | None, said: CheckIn, now: datetime) -> bool:
+    """Not one that somebody has kept and sends again."""
+    return abs(now - said.at) <= site_sessions.FRESH and (known is None or said.at > known.at)
+
+
+def _note_life(session: Session, site: Site, now: datetime, next_by: datetime | None) -> None:
+    site.last_seen, site.expected_by = max(site.last_seen, now), next_by
+    session.add(site)
+
+
+def tell(
+    session: Session, site_id: str, runs: Mapping[str, str | None], problem: str, now: datetime
+) -> None:
+    """Let whoever watches know of a check-in."""
+    events.tell(session, EventKind.CHECK_IN, now, site_id=site_id, runs=runs, problem=problem)
+
+
+def _is_stale(known: CheckIn | None, said: CheckIn) -> bool:
     """Older than what we have from the same run of the agent: overtaken on the way, or replayed."""
-    known = fleet.check_in_of(site)
     return known is not None and known.boot_id == said.boot_id and said.at < known.at
 
 
-def _hear(session: Session, site: Site, said: CheckIn, settings: Settings, now: datetime) -> None:
+def _hear(session: Session, site: Site, said: CheckIn, settings: Settings, now: datetime) -> bool:
+    """Take over what is said; says whether it comes from the site's newest boot."""
     online_since = now - timedelta(seconds=settings.silent_after_seconds)
     seen = said.root_version, said.timestamp_version
     notices.heard(session, site, *seen, online_since, now)
     _note(session, site, said, now)
-    site_identity.note_boot(session, site, said, now)
+    return site_identity.note_boot(session, site, said, now)
 
 
 def _note(session: Session, site: Site, said: CheckIn, now: datetime) -> None:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Integer, Text, TypeDecorator
+from sqlalchemy import text as sql
 from sqlalchemy.engine import Dialect
 from sqlmodel import Field
 
@@ -53,3 +54,12 @@ def big(default: int | None = 0, **options: Any) -> Any:
 def text(default: str = "") -> Any:
     """Text of any length."""
     return Field(default=default, sa_type=Text)
+
+
+def later(default: str | int, **options: Any) -> Any:
+    """A column that is younger than its table: text, or whatever may grow. Its rows, and those of
+    servers of a release that does not know it, get ``default`` from the database."""
+    kind = Text if isinstance(default, str) else BigInt
+    value = sql(f"'{default}'" if isinstance(default, str) else str(default))
+    given = {"server_default": value}
+    return Field(default=default, sa_type=kind, sa_column_kwargs=given, **options)

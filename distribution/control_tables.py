@@ -1,4 +1,5 @@
-"""What the database holds of control: who leads, what is held, what was approved, what happened."""
+"""What the database holds of control: who leads, what is held, what was approved, what happened,
+and what servers remember of it."""
 
 from datetime import datetime
 
@@ -142,3 +143,20 @@ class SiteBoot(SQLModel, table=True):
     """By the site's clock: the first check-in of it, or of its coming back."""
     heard_at: datetime = moment()
     """By ours: the same moment."""
+
+
+class SiteSession(SQLModel, table=True):
+    """A site's right to repeat its check-in without a signature; of its token only the hash."""
+
+    token_sha256: str = Field(primary_key=True)
+    site_id: str = Field(foreign_key="site.id", index=True)
+    public_key: str
+    """The site's key when it was given: another one ends it."""
+    expires_at: datetime = moment()
+
+
+class ChangeStamp(SQLModel, table=True):
+    """One row: how often something has changed that answers to check-ins depend on."""
+
+    id: int = Field(primary_key=True)
+    number: int = big()

@@ -15,8 +15,10 @@ import zstandard
 
 from distribution.errors import Unavailable
 from distribution.shared_runs import rest, shared_runs
+from distribution.sparse_coding import sparse
+from manifests import sparse_patch
 from manifests.delta import Batch, Stretch, batches
-from manifests.delta_frames import MAGIC, MAX_PATCH_BYTES, framed
+from manifests.delta_frames import MAGIC, MAGIC_OF_BEFORE, MAX_PATCH_BYTES, Shared, framed
 from manifests.file_list import BLOCK_BYTES, FileEntry, FileList, tar_header, tar_padding
 
 COPY_BYTES = 1024 * 1024
@@ -86,14 +88,20 @@ def write_delta(old: Unpacked, new: Unpacked, out: Path) -> None:
     Raises:
         Unavailable: the coder gives up, or a patch is of no use.
     """
-    before, after = old.reader(), new.reader()
+    before, after, magic = old.reader(), new.reader(), MAGIC_OF_BEFORE
     with out.open("wb") as file:
-        file.write(MAGIC)
+        file.write(magic)
         for batch in batches(old.files, new.files):
-            file.write(_frame(batch, before, after))
+            shared, made = _frame(batch, before, after)
+            if made.startswith(sparse_patch.MAGIC):
+                magic = MAGIC
+            file.write(framed(shared, made))
+        file.seek(0)
+        file.write(magic)
 
 
-def _frame(batch: Batch, before: Reader, after: Reader) -> bytes:
+def _frame(batch: Batch, before: Reader, after: Reader) -> tuple[Sequence[Shared], bytes]:
+    """What both share, and the patch for the rest."""
     old, new = before.joined(batch.old), after.joined(batch.new)
     shared = tuple(shared_runs(old, new, batch.beside))
     if shared:
@@ -101,7 +109,7 @@ def _frame(batch: Batch, before: Reader, after: Reader) -> bytes:
     made = patch(old, new) if new else b""
     if len(made) > MAX_PATCH_BYTES:
         raise Unavailable("a patch is longer than what it makes")
-    return framed(shared, made)
+    return shared, made
 
 
 def patch(old: bytes, new: bytes) -> bytes:
@@ -114,9 +122,10 @@ def patch(old: bytes, new: bytes) -> bytes:
         # Not validated here: agents do, by the release's own hashes. The big cache gives the same
         # bytes in two thirds of the time.
         plain = hdiffpatch.diff(old, new, "none", validate=False, big_cache_match=True)
-        return _compressed(plain)
+        made, other = _compressed(plain), sparse(old, new, plain)
     except (hdiffpatch.HDiffPatchError, MemoryError) as error:
         raise Unavailable(f"the patch coder gave up: {error}") from error
+    return made if other is None or len(made) <= len(other) else other
 
 
 def _compressed(plain: bytes) -> bytes:

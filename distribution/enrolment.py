@@ -13,6 +13,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from distribution import audit
+from distribution.backup import asking
 from distribution.catalogue import TrustState
 from distribution.control_tables import SiteBoot
 from distribution.database import Database
@@ -111,6 +112,11 @@ def end_unused(session: Session, site_id: str, now: datetime) -> None:
         session.add(row)
 
 
+STORING = 0x68737072
+"""PostgreSQL's advisory lock: whoever stores reports beside the writers shares it (``appending``),
+and who joins has it alone. The number means nothing."""
+
+
 def _hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
@@ -157,9 +163,11 @@ def _use(session: Session, invitation: InvitationRow, request: Enrolment, now: d
         enrolled_at=now,
         last_seen=now,
     )
+    _hold_places(session)
     site.profile, site.public_key = invitation.profile, request.public_key
     site.enrolled_at = site.last_seen = now
     site.revoked_at = None
+    site.check_in_digest = ""  # the next check-in is heard in full
     site.place_base = _highest_place(session, site.id)
     session.add(site)
     session.flush()
@@ -167,8 +175,19 @@ def _use(session: Session, invitation: InvitationRow, request: Enrolment, now: d
         session.merge(SiteProduct(site_id=site.id, product=product))
     for boot in session.exec(select(SiteBoot).where(SiteBoot.site_id == site.id)).all():
         session.delete(boot)  # a new key begins anew, on whatever machine
+    asking.joined(session, site)
     reason = f"invited by {invitation.invited_by}"
     audit.note(session, audit.Deed(f"site:{site.id}", "site.enrol", f"site {site.id}", reason), now)
+
+
+def _hold_places(session: Session) -> None:
+    """On PostgreSQL: wait for reports that are just being stored, and let later ones wait.
+
+    The places of a site's reports go on after the last one that there is.
+    """
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(STORING)))
 
 
 def _highest_place(session: Session, site_id: str) -> int:

@@ -43,6 +43,9 @@ class EventKind(StrEnum):
     """Support has asked a site for a step, or the site has answered."""
     KNOWN = "known"
     """Every online site knows of a pause or a stop."""
+    RESTORED = "restored"
+    """The database is that of a backup now; events between the last number and this one are lost.
+    """
 
 
 @dataclass(frozen=True)

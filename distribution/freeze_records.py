@@ -16,6 +16,7 @@ from distribution.calendar_tables import CalendarChange, FreezeRow
 from manifests.documents import parse_json, to_json
 from manifests.freeze import Freeze
 from manifests.site import SitePolicy
+from manifests.window import HORIZON
 
 ADMINISTRATOR = "the site's administrator"
 
@@ -90,10 +91,20 @@ class OfSites:
 
     def __init__(self, session: Session, now: datetime) -> None:
         self._announced = announced(session, now)
+        self._alone = {one.subject for one in self._announced if one.scope is Scope.SITE}
 
     def of(self, site_id: str, client_id: str) -> tuple[Freeze, ...]:
         """What is announced for one site."""
         return _among(self._announced, {(Scope.SITE, site_id), (Scope.CLIENT, client_id)})
+
+    def names(self, site_id: str) -> bool:
+        """Whether something is announced for this site alone."""
+        return site_id in self._alone
+
+    def next_end(self, now: datetime) -> datetime:
+        """When the first of them may be over: the end of the time it next freezes."""
+        spans = (one.freeze.blackouts(now, now + HORIZON) for one in self._announced)
+        return min((next(span).ends_at for span in spans), default=now + HORIZON)
 
 
 def add(session: Session, one: Announced) -> None:

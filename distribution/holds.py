@@ -35,8 +35,11 @@ class Held:
 
     def words(self, site: Site) -> list[str]:
         """Why a site should hold still, as its administrator may read it."""
-        own = [site.hold] if site.hold else []
-        return own + self._of("site", site.id) + self._of("client", site.client_id)
+        return self.words_for(site.id, site.client_id, site.hold)
+
+    def words_for(self, site_id: str, client_id: str, own: str) -> list[str]:
+        """The same; ``own`` is the site's own hold."""
+        return [own] * bool(own) + self._of("site", site_id) + self._of("client", client_id)
 
     def all_words(self, site: Site, products: Iterable[str]) -> list[str]:
         """The same with the brakes that every site reads in the plans of its products."""
@@ -65,27 +68,50 @@ def hold_of(session: Session, site: Site) -> str:
     """Why a site should hold still, in words for its administrator; empty when it need not."""
     this_site = (col(BrakeRow.scope) == "site") & (col(BrakeRow.target) == site.id)
     its_client = (col(BrakeRow.scope) == "client") & (col(BrakeRow.target) == site.client_id)
-    return "; ".join(_held(session.exec(_on().where(or_(this_site, its_client)))).words(site))
+    held = _held(session.exec(_on().where(or_(this_site, its_client))))
+    return in_words(held, site.id, site.client_id, site.hold)
+
+
+def in_words(held: Held, site_id: str, client_id: str, own: str) -> str:
+    """Why a site should hold still, as the answer to its check-in has it."""
+    return "; ".join(held.words_for(site_id, client_id, own))
 
 
 def _on() -> SelectOfScalar[BrakeRow]:
     return select(BrakeRow).where(col(BrakeRow.off_at).is_(None)).order_by(col(BrakeRow.id))
 
 
-def approved(session: Session, client_id: str) -> dict[str, tuple[str, ...]]:
-    """Per product, the versions that a client has said yes to and that are on their way."""
-    wanted = (
+Approved = Mapping[str, tuple[str, ...]]
+"""Per product, versions."""
+
+
+def approved(session: Session, client_id: str) -> Approved:
+    """What a client has said yes to and what is on its way."""
+    wanted = _approvals().where(ClientApproval.client_id == client_id)
+    return _by_client(session.exec(wanted)).get(client_id, {})
+
+
+def all_approved(session: Session) -> Mapping[str, Approved]:
+    """The same of every client that has said yes to something, by its name."""
+    return _by_client(session.exec(_approvals()))
+
+
+def _approvals() -> SelectOfScalar[ClientApproval]:
+    return (
         select(ClientApproval)
         .join(
             RolloutRow,
             (col(RolloutRow.product) == col(ClientApproval.product))
             & (col(RolloutRow.version) == col(ClientApproval.version)),
         )
-        .where(ClientApproval.client_id == client_id)
         .where(RolloutRow.state != RolloutState.STOPPED)
         .order_by(col(ClientApproval.at))
     )
-    found: dict[str, list[str]] = {}
-    for row in session.exec(wanted):
-        found.setdefault(row.product, []).append(row.version)
-    return {product: tuple(versions[-MOST_APPROVED:]) for product, versions in found.items()}
+
+
+def _by_client(rows: Iterable[ClientApproval]) -> dict[str, dict[str, tuple[str, ...]]]:
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    for row in rows:
+        products = found.setdefault(row.client_id, {})
+        products[row.product] = (*products.get(row.product, ()), row.version)[-MOST_APPROVED:]
+    return found

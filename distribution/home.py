@@ -57,7 +57,9 @@ def make_home(
         (settings.home / PROPOSALS).mkdir(exist_ok=True)
         _write_settings(settings.home, chosen)
         _make_keys(settings.online_keys_folder, passphrase, elsewhere)
-        founding.found(settings, administrator, datetime.now(UTC))
+        url = chosen.get("database_url", settings.database_url)
+        founded = settings.model_copy(update={"database_url": url})
+        founding.found(founded, administrator, datetime.now(UTC))
     except OSError as error:
         raise Unavailable(f"{settings.home} cannot be written: {error.strerror}") from error
 

@@ -43,6 +43,11 @@ class OnlineKeys:
     generations: tuple[Generation, ...]
     reread: Callable[[], tuple[Generation, ...]]
 
+    @property
+    def are_elsewhere(self) -> bool:
+        """Whether other processes sign, and this one has no key at all."""
+        return not self.generations
+
     def signer(self, name: str, holders: Signatories) -> Signer:
         """The key of ours that signs for a role: of several, the one that was listed last.
 
@@ -61,9 +66,14 @@ class OnlineKeys:
             holders: those that the repository lists for the role.
 
         Raises:
-            Misconfigured: none of ours is listed.
+            Misconfigured: none of ours is listed, or there are none here.
             Unavailable: a key's token is not there now.
         """
+        if self.are_elsewhere:
+            raise Misconfigured(
+                "this process signs nothing: its setting api_only says so",
+                hint="run it where 'hsp schedule' runs, with that one's settings and keys",
+            )
         if holders.keys and holders.keys[-1].keyid not in self._known(name):
             self.generations = self.reread()
         known = self._known(name)
@@ -78,6 +88,11 @@ class OnlineKeys:
     def _known(self, name: str) -> dict[str, Signer]:
         signers = [getattr(generation, name) for generation in self.generations]
         return {signer.public_key.keyid: signer for signer in signers}
+
+
+def no_online_keys() -> OnlineKeys:
+    """Of a process that must not sign."""
+    return OnlineKeys((), lambda: ())
 
 
 def load_online_keys(

@@ -157,11 +157,12 @@ def publish(
 def _publish_once(
     database: Database, store: Store, online: OnlineKeys, product: str, now: datetime
 ) -> bool:
+    # In this order: whatever is published was in the database before.
+    found, path = _published(store, product), plan_path(product)
     with database.reading() as session:
         row = session.get(PlanRow, product)
     if row is None:
         return False
-    found, path = _published(store, product), plan_path(product)
     news = found != row.document
     if news:
         _check_is_newer(row, found)
@@ -181,10 +182,14 @@ def publish_decision(
 ) -> None:
     """Publish what a person has just decided, and say so if it must wait.
 
+    A process without keys leaves it to the scheduler's next turn.
+
     Raises:
         Conflict: as ``publish``.
         Unavailable: it is decided and will be published, but is not yet.
     """
+    if online.are_elsewhere:
+        return
     try:
         publish(database, store, online, product, now)
     except (Unavailable, LostRace, Misconfigured) as error:

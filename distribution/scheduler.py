@@ -39,6 +39,7 @@ from distribution.audit import checkpoints, publications
 from distribution.desk import clocks, diagnostics, remote_steps, stopped_rollouts, symptoms
 from distribution.drills import records
 from distribution.notify import reading, sealing, sending
+from distribution.people import shared_rates
 from distribution.publish import renew
 from distribution.rollouts import SCHEDULER, Word
 from distribution.server import Server
@@ -180,6 +181,11 @@ def forget_old_symptoms(server: Server, now: datetime) -> None:
     symptoms.forget_old(server.database, now)
 
 
+def forget_old_rates(server: Server, now: datetime) -> None:
+    """Delete the counts of those who have not come again."""
+    shared_rates.forget_old(server.database, now)
+
+
 def stop_withdrawn(server: Server, now: datetime) -> None:
     """Stop the rollouts of what was withdrawn; sites refuse it already."""
     for path in withdrawals.stop_withdrawn(server, now):
@@ -241,6 +247,7 @@ STEPS: tuple[Step, ...] = (
     watch_clocks,
     forget_old_events,
     forget_old_symptoms,
+    forget_old_rates,
     checkpoint_audit,
     watch_checkpoints,
     read_news,

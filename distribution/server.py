@@ -4,16 +4,18 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Self
 
 from distribution.bucket import open_store
 from distribution.database import Database
 from distribution.errors import Misconfigured
-from distribution.publish import OnlineKeys, load_online_keys
+from distribution.online_keys import OnlineKeys, load_online_keys, no_online_keys
 from distribution.settings import Settings
 from signing.store import Store
 
 PASSPHRASE_VARIABLE = "HSP_ONLINE_PASSPHRASE"  # noqa: S105 - a variable's name
+PASSPHRASE_FILE_VARIABLE = f"{PASSPHRASE_VARIABLE}_FILE"
 
 
 def utc_now() -> datetime:
@@ -45,12 +47,15 @@ class Server:
 
 
 def open_online_keys(settings: Settings) -> OnlineKeys:
-    """The keys that the server signs with, wherever the settings say that they live.
+    """The keys that the server signs with, wherever the settings say that they live; none where
+    the settings say that it is an API only.
 
     Raises:
         Misconfigured: a key is missing, too open, or does not open.
         Unavailable: a key's token is not there now.
     """
+    if settings.api_only:
+        return no_online_keys()
     return load_online_keys(
         settings.online_keys_folder,
         online_passphrase(settings),
@@ -65,7 +70,7 @@ def online_passphrase(settings: Settings) -> str:
     Raises:
         Misconfigured: there is neither, and a key is a file.
     """
-    given = os.environ.get(PASSPHRASE_VARIABLE)
+    given = given_passphrase()
     if given is not None:
         return given
     folder = settings.online_keys_folder
@@ -79,3 +84,19 @@ def online_passphrase(settings: Settings) -> str:
             f"no passphrase for the server's keys: {file}: {error.strerror}",
             hint=f"set {PASSPHRASE_VARIABLE}, or run 'hsp init' for a new server",
         ) from error
+
+
+def given_passphrase() -> str | None:
+    """What the environment says, or the file that it names, as service managers hand secrets over.
+
+    Raises:
+        Misconfigured: it names a file that cannot be read.
+    """
+    file = os.environ.get(PASSPHRASE_FILE_VARIABLE)
+    if PASSPHRASE_VARIABLE in os.environ or not file:
+        return os.environ.get(PASSPHRASE_VARIABLE)
+    try:
+        return Path(file).read_text("utf-8").rstrip("\n")
+    except OSError as error:
+        hint = f"{PASSPHRASE_FILE_VARIABLE} names the file with the passphrase of the keys"
+        raise Misconfigured(f"{file}: {error.strerror}", hint=hint) from error

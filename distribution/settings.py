@@ -2,6 +2,7 @@
 
 import os
 import tomllib
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
@@ -24,6 +25,13 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 Seconds = Annotated[float, Field(gt=0, le=31 * 24 * 3600)]
 
 
+class LogFormat(StrEnum):
+    """For whom the lines on standard error are."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 class Settings(BaseSettings):
     """All settings of one server, read once at its start and handed on."""
 
@@ -33,7 +41,9 @@ class Settings(BaseSettings):
 
     home: Path = DEFAULT_HOME
     database_url: str = ""
-    """Empty: SQLite in the home."""
+    """Empty: SQLite in the home. ``postgresql://user@host/database``: PostgreSQL."""
+    database_connections: Annotated[int, Field(ge=4, le=1000)] = 16
+    """To PostgreSQL, at once, of each process."""
     store_url: str = ""
     """Empty: a directory in the home. ``s3://bucket/prefix``: S3."""
     s3_endpoint_url: str = ""
@@ -60,6 +70,16 @@ class Settings(BaseSettings):
     """Where sites read targets; empty: from this server."""
     listen_host: str = "127.0.0.1"
     listen_port: Annotated[int, Field(ge=0, le=65535)] = 8700
+    drain_seconds: Annotated[float, Field(ge=0, le=600)] = 0
+    """After SIGTERM, ``/readyz`` says no for so long before the server stops to listen: longer than
+    a load balancer needs to find out."""
+    log_format: LogFormat = LogFormat.TEXT
+    tracing_url: HttpUrl | Literal[""] = ""
+    """A collector of OpenTelemetry (OTLP over HTTP); empty: no traces. Needs the extra
+    ``tracing``."""
+    api_only: bool = False
+    """``hsp serve`` without a scheduler and without any online key: it signs nothing. What people
+    decide is published by the next turn of an ``hsp schedule`` beside it."""
     poll_seconds: Annotated[int, Field(ge=1, le=86_400)] = 300
     """How often a site should ask."""
     scheduler_seconds: Seconds = 10
@@ -74,6 +94,8 @@ class Settings(BaseSettings):
     """The audit log gets a checkpoint after so many new records."""
     audit_checkpoint_seconds: Seconds = 300
     """The same after this time, if there is a new record."""
+    audit_store_url: str = ""
+    """Where checkpoints lie, as ``store_url`` says it; empty: beside the repository."""
     audit_lock_days: Annotated[int, Field(ge=0, le=36_500)] = 0
     """So long nobody can remove a checkpoint: S3's object lock, in a bucket that was made with it.
     0: without."""
@@ -113,6 +135,9 @@ class Settings(BaseSettings):
     """A file with the password; it is in no setting."""
     smtp_from: Annotated[str, Field(pattern=r"^[^@\s<>,;:]+@[A-Za-z0-9.-]+$")] = "hsp@localhost"
     """From whom notifications come."""
+    secrets_key: str = ""
+    """Where the key is that seals channels' secrets, the same one on all servers: ``file:/PATH`` or
+    ``env:NAME``. Empty: the secrets are files in the home, for servers of one machine."""
     client_webhook_networks: str = ""
     """Private networks that clients' webhooks may lead into all the same, with spaces between:
     ``10.20.0.0/16``. Empty: none."""

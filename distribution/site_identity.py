@@ -53,16 +53,19 @@ def revoke(database: Database, site_id: str, word: Word, now: datetime) -> None:
         audit.note(session, deed, now)
 
 
-def note_boot(session: Session, site: Site, said: CheckIn, now: datetime) -> None:
-    """Remember the boot that a check-in comes from; quarantine a site that speaks from two."""
+def note_boot(session: Session, site: Site, said: CheckIn, now: datetime) -> bool:
+    """Remember the boot that a check-in comes from; quarantine a site that speaks from two.
+
+    Says whether it is the newest boot; a late check-in is from one before.
+    """
     wanted = select(SiteBoot).where(SiteBoot.site_id == site.id)
     known = session.exec(wanted.order_by(col(SiteBoot.heard_at), col(SiteBoot.since))).all()
     newest = known[-1] if known else None
     if newest is not None and newest.boot_id == said.boot_id:
-        return
+        return True
     before = next((row for row in known if row.boot_id == said.boot_id), None)
     if newest is not None and said.at <= newest.since:
-        return  # from before the newest boot began, and late
+        return False  # from before the newest boot began, and late
     if before is not None:
         _quarantine(session, site, now)
     for row in known[: max(0, len(known) + 1 - MOST_BOOTS)]:
@@ -71,6 +74,7 @@ def note_boot(session: Session, site: Site, said: CheckIn, now: datetime) -> Non
     row = before or SiteBoot(site_id=site.id, boot_id=said.boot_id, since=said.at, heard_at=now)
     row.since, row.heard_at = said.at, now
     session.add(row)
+    return True
 
 
 def _quarantine(session: Session, site: Site, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """The fleet as somebody looks through it: filtered in the database, page by page, and counted."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -80,40 +80,65 @@ def count(session: Session, wanted: Wanted, at: Moment) -> int:
     return session.exec(asked).one()
 
 
-def by_state(session: Session, client: str, at: Moment) -> dict[SiteState, int]:
-    """How many sites are in each state; one can be in several."""
-    return by_client(session, at, client).get(client, NOWHERE) if client else _sums(session, at)
+@dataclass(frozen=True)
+class Figures:
+    """Sites counted: those that are not revoked, and those in each state; one can be in several."""
+
+    sites: int
+    states: Mapping[SiteState, int]
+
+    @classmethod
+    def added(cls, parts: Iterable["Figures"]) -> "Figures":
+        """All of them together."""
+        parts = list(parts)
+        states = {state: sum(part.states[state] for part in parts) for state in SiteState}
+        return cls(sum(part.sites for part in parts), states)
 
 
-NOWHERE = dict.fromkeys(SiteState, 0)
+NOTHING = Figures(0, dict.fromkeys(SiteState, 0))
 
 
-def by_client(session: Session, at: Moment, client: str = "") -> dict[str, dict[SiteState, int]]:
-    """The same of every client that has a site, or of one of them."""
-    asked = sa_select(col(Site.client_id), *_states(session, at)).where(_of(client))
+def by_state(session: Session, client: str, at: Moment) -> Mapping[SiteState, int]:
+    """How many sites of a client are in each state."""
+    return by_client(session, at, client).get(client, NOTHING).states
+
+
+def by_client(session: Session, at: Moment, client: str = "") -> dict[str, Figures]:
+    """Every client that has a site, or one of them, in figures: one walk through the sites."""
+    here = _sum(col(Site.revoked_at).is_(None))
+    asked = sa_select(col(Site.client_id), here, *_states(session, at)).where(_of(client))
     rows = session.execute(asked.group_by(col(Site.client_id)).order_by(col(Site.client_id)))
-    return {name: dict(zip(SiteState, sums, strict=True)) for name, *sums in rows}
+    return {
+        name: Figures(sites, dict(zip(SiteState, sums, strict=True))) for name, sites, *sums in rows
+    }
 
 
-def _sums(session: Session, at: Moment) -> dict[SiteState, int]:
-    sums = session.execute(sa_select(*_states(session, at))).one()
-    return dict(zip(SiteState, sums, strict=True))
+def matching(session: Session, wanted: Wanted, at: Moment, known: Mapping[str, Figures]) -> int:
+    """How many sites are wanted; by ``known``, all clients that may be looked at, if it says so."""
+    if wanted != Wanted(client=wanted.client, state=wanted.state):
+        return count(session, wanted, at)
+    parts = [known.get(wanted.client, NOTHING)] if wanted.client else known.values()
+    found = Figures.added(parts)
+    return found.states[wanted.state] if wanted.state else found.sites
 
 
 def _states(session: Session, at: Moment) -> list[Any]:
     """For each state a sum of the sites that are in it."""
-    return [
-        func.coalesce(func.sum(case((_in_state(session, state, at), 1), else_=0)), 0)
-        for state in SiteState
-    ]
+    return [_sum(_in_state(session, state, at)) for state in SiteState]
+
+
+def _sum(condition: ColumnElement[bool]) -> Any:
+    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
 
 
 def versions(session: Session, client: str) -> Sequence[Runs]:
     """Which versions run where, the most usual ones of each product in front."""
+    sites = select(Site.id)  # few are revoked, so for the whole fleet those are left out instead
+    its = col(SiteProduct.site_id).in_(sites.where(_of(client), col(Site.revoked_at).is_(None)))
+    gone = col(SiteProduct.site_id).in_(sites.where(col(Site.revoked_at).is_not(None)))
     asked = (
         select(SiteProduct.product, SiteProduct.version, func.count())
-        .join(Site, col(Site.id) == col(SiteProduct.site_id))
-        .where(col(Site.revoked_at).is_(None), _of(client))
+        .where(its if client else ~gone)
         .group_by(col(SiteProduct.product), col(SiteProduct.version))
         .order_by(col(SiteProduct.product), func.count().desc())
     )

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import Index, LargeBinary, Text
 from sqlmodel import Field, SQLModel, UniqueConstraint
 
-from distribution.columns import BigInt, big, moment, number, text
+from distribution.columns import BigInt, big, later, moment, number, text
 
 # Fixed names, so that a migration can name what it changes.
 SQLModel.metadata.naming_convention = {
@@ -47,6 +47,8 @@ class Site(SQLModel, table=True):
     """Of a site without a line: when its stick should be back; None of one that calls by itself."""
     check_in: str | None = Field(default=None, sa_type=Text)
     """The latest ``CheckIn`` as JSON."""
+    check_in_digest: str = later("")
+    """What the next one may repeat, see ``manifests.repetition``; empty: nothing."""
     root_version: int = big()
     timestamp_version: int = big()
     """The newest root, and of it the newest timestamp, that it has told to have seen."""
@@ -57,6 +59,8 @@ class Site(SQLModel, table=True):
     place_base: int = big()
     """Added to a report's sequence: an enrolment anew begins with 1 again, places go on."""
     revoked_at: datetime | None = moment(default=None, index=True)
+    stamp: int = later(0, index=True)
+    """``ChangeStamp.number`` when its key, its hold or its right to speak last changed."""
 
 
 class SiteProduct(SQLModel, table=True):

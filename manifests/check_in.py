@@ -25,6 +25,9 @@ from manifests.target_paths import Identifier, ProductName, VersionText
 
 ENROLMENT_TYPE = "application/vnd.hsp.enrolment+json"
 CHECK_IN_TYPE = "application/vnd.hsp.check-in+json"
+SESSION_HEADER = "Hsp-Session"
+"""With a signed check-in: ``wanted`` asks for a ``SessionGiven``."""
+SESSION_WANTED = "wanted"
 
 INVITATION_LIFE = timedelta(hours=24)
 _INVITATION_PREFIX = "hsp-invitation:"
@@ -123,6 +126,15 @@ class CheckIn(Document):
     detail: Reason = ""
 
 
+class SessionGiven(Part):
+    """A right to say the same again without a signature: ``Authorization: Bearer`` and the plain
+    ``CheckIn``, as ``repetition`` compares them. Whatever is new is signed, and ends nothing."""
+
+    token: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{20,200}$")]
+    seconds: Annotated[int, Field(ge=1, le=86_400)]
+    """So long the server knows it."""
+
+
 class CheckInAnswer(Document):
     """What the server says back. It can slow an agent down or hold it, or end a wait for a yes."""
 
@@ -144,6 +156,11 @@ class CheckInAnswer(Document):
     """The newest checkpoint of the audit log, for the site to remember; it decides nothing."""
     steps: Annotated[tuple[RemoteStep, ...], Field(max_length=MOST_STEPS)] = ()
     """What support asks this site to do, from a fixed list, as far as its own policy allows."""
+    session: SessionGiven | None = None
+    """For a site that asked for one in ``SESSION_HEADER``."""
+    known_sequence: Annotated[int, Field(ge=0)] | None = None
+    """Only after a restore: of the site's reports the server knows those up to this number, and
+    would like to have those above it again, whether it has acknowledged them or not."""
 
 
 class ReportReceipt(Document):

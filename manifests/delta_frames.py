@@ -14,8 +14,14 @@ from typing import BinaryIO
 from manifests.delta import BATCH_BYTES, Batch, Stretch
 from manifests.errors import ManifestError
 
-MAGIC = b"HSP-DELTA-2\n"
-"""Names the patch coder (HDiffPatch), the frames, and the rule by which relatives are found."""
+MAGIC = b"HSP-DELTA-3\n"
+"""Names the kinds of patches (HDiffPatch's, ``sparse_patch``), the frames, and the rule by which
+relatives are found."""
+
+MAGIC_OF_BEFORE = b"HSP-DELTA-2\n"
+"""It knew HDiffPatch's alone. What has no other is still written so: agents of 0.1.0 read it."""
+
+READABLE = frozenset({MAGIC_OF_BEFORE, MAGIC})
 
 MAX_PATCH_BYTES = BATCH_BYTES + 1024 * 1024
 """A patch that is longer than what it makes would be none; the rest is its own frame."""
@@ -78,7 +84,7 @@ def frames(delta: BinaryIO, count: int) -> Iterator[Frame]:
     """
     end = delta.seek(0, SEEK_END)
     delta.seek(0)
-    if delta.read(len(MAGIC)) != MAGIC:
+    if delta.read(len(MAGIC)) not in READABLE:
         raise ManifestError("not a delta that this program can read")
     offset = len(MAGIC)
     for _ in range(count):

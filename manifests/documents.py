@@ -45,7 +45,7 @@ UtcDatetime = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 class Part(BaseModel):
     """A frozen piece of a document. Unknown fields are ignored when read."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False, defer_build=True)
 
 
 class Document(Part):

@@ -8,7 +8,7 @@ declares nothing. To a customer, what they may not do does not exist.
 import contextlib
 import threading
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Annotated, Any
 
@@ -81,6 +81,7 @@ def _person(
         cookies.check_ours(request, server.settings, cookie)
     else:
         raise tokens.unauthorised()
+    request.state.person = person.name
     limits.person.take(person.name)
     return person
 
@@ -209,19 +210,24 @@ class NewestTrust:
         self._server = server
         self._lock = threading.Lock()
         self._known = TrustState(0, "", 0, {})
-        self._read_at: datetime | None = None
+        self._good_until = datetime.min.replace(tzinfo=UTC)
+        self._age = timedelta(seconds=min(server.settings.scheduler_seconds, 5))
 
-    def get(self, now: datetime) -> TrustState:
-        """The newest that we know of."""
-        age = timedelta(seconds=min(self._server.settings.scheduler_seconds, 5))
-        if self._read_at is not None and now - self._read_at < age:
-            return self._known
+    def known(self, now: datetime) -> TrustState | None:
+        """The newest that we know of, without asking; None when it is time to ask."""
+        return self._known if now < self._good_until else None
+
+    def get(self, now: datetime, ahead: timedelta = timedelta()) -> TrustState:
+        """The newest that we know of. Who asks ahead keeps others from waiting for the store."""
+        known = self.known(now + ahead)
+        if known is not None:
+            return known
         if self._lock.acquire(blocking=False):
             try:
                 with contextlib.suppress(UpdateError):
                     self._known = trust_state(self._server.store)
             finally:
-                self._read_at = now
+                self._good_until = now + self._age
                 self._lock.release()
         return self._known
 

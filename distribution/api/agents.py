@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Header, Request, Response
 
 from distribution import check_ins, enrolment, reports, site_keys
 from distribution.api import examples
@@ -15,10 +15,14 @@ from distribution.api.access import (
     body_of,
 )
 from distribution.api.answers import errors
+from distribution.api.quick_reports import ADMITTED
 from distribution.desk import step_results
+from distribution.sealed import freely
 from manifests.check_in import (
     CHECK_IN_TYPE,
     ENROLMENT_TYPE,
+    SESSION_HEADER,
+    SESSION_WANTED,
     CheckInAnswer,
     EnrolmentAnswer,
     ReportReceipt,
@@ -26,6 +30,7 @@ from manifests.check_in import (
 from manifests.install_report import MAX_REPORT_BYTES, REPORT_TYPE
 from manifests.key_rotation import MAX_ROTATION_BYTES, ROTATION_TYPE, KeyRotationAnswer
 from manifests.remote_steps import MAX_STEP_RESULT_BYTES, STEP_RESULT_TYPE, StepReceipt
+from manifests.repetition import spoken
 
 MAX_ENROLMENT_BYTES = 16 * 1024
 
@@ -42,6 +47,8 @@ _SITE_KEY: examples.Example = {
     "site_id": "warung-jakarta",
     "public_key": examples.SITE_DETAILS["public_key"],
 }
+
+_SESSION = f"`{SESSION_WANTED}`: the answer gives a token for saying the same again."
 
 _ENVELOPE_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -71,9 +78,10 @@ def _envelope_of(body_type: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-def _not_too_many(request: Request, limits: LimitsDep) -> None:
+def _not_too_many(request: Request, limits: LimitsDep, server: ServerDep, now: NowDep) -> None:
     """Before the body is read: nobody has shown yet who they are."""
-    limits.take_enrolment(request.client.host if request.client else "")
+    address = request.client.host if request.client else ""
+    limits.take_enrolment(server.database, address, now)
 
 
 _ERRORS = errors(400, 401, 413, 422, 429, 503)
@@ -97,25 +105,39 @@ def enrol(
     "/v1/check-in",
     summary="Say what runs here, and hear of news",
     openapi_extra=_envelope_of(CHECK_IN_TYPE),
+    response_model=CheckInAnswer,
     responses={**examples.answer(examples.CHECK_IN_ANSWER, "Noted."), **_ERRORS},
     dependencies=[FOR_SITES],
 )
 def check_in(
+    request: Request,
     body: Annotated[bytes, Depends(body_of(check_ins.MAX_CHECK_IN_BYTES))],
     server: ServerDep,
     newest: NewestDep,
     limits: LimitsDep,
     now: NowDep,
-) -> CheckInAnswer:
-    """An envelope with a `CheckIn`. The answer can slow an agent or hold it, and starts nothing."""
-    args = server.database, body, server.settings, newest, now
-    return check_ins.accept(*args, admit=limits.check_in.take)
+    session: Annotated[str, Header(alias=SESSION_HEADER, description=_SESSION)] = "",
+) -> Response:
+    """An envelope with a `CheckIn`. The answer can slow an agent or hold it, and starts nothing.
+
+    Who has asked for a session may say the same again as a plain `CheckIn`, without an envelope,
+    with `Authorization: Bearer` and its token. Whatever else is said needs a signature: 401.
+    """
+    args, admit = (server.settings, newest, now), limits.check_in.take
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and spoken(body) is not None:
+        answer = check_ins.repeat(server.database, token.strip(), body, *args, admit=admit)
+    else:
+        wants = session == SESSION_WANTED
+        answer = check_ins.accept(server.database, body, *args, admit=admit, wants_session=wants)
+    return Response(answer.to_bytes(), media_type="application/json")
 
 
 @router.post(
     "/v1/reports",
     summary="Report one step of an install",
     openapi_extra=_envelope_of(REPORT_TYPE),
+    response_model=ReportReceipt,
     responses={
         **examples.answer(examples.RECEIPT, "Stored: it survives a power cut."),
         **errors(400, 401, 409, 413, 422, 429, 503),
@@ -123,13 +145,16 @@ def check_in(
     dependencies=[FOR_SITES],
 )
 def report(
+    request: Request,
     body: Annotated[bytes, Depends(body_of(MAX_REPORT_BYTES))],
     server: ServerDep,
     limits: LimitsDep,
     now: NowDep,
-) -> ReportReceipt:
+) -> Response:
     """An envelope with an `InstallReport`. Sending the same one again changes nothing."""
-    return reports.accept(server.database, body, now, admit=limits.report.take)
+    admit = freely if request.scope.get(ADMITTED) else limits.report.take
+    receipt = reports.accept(server.database, body, now, admit=admit)
+    return Response(receipt.to_bytes(), media_type="application/json")
 
 
 @router.post(

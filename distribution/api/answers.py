@@ -74,13 +74,19 @@ def answer_of(
     return JSONResponse(body.model_dump(), status, {"Cache-Control": "no-store", **(headers or {})})
 
 
-def _distribution(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, DistributionError)  # noqa: S101 - registered for it alone
+def come_again(error: DistributionError) -> dict[str, str]:
+    """The header that says when, of an answer that means later."""
     headers = {}
     if isinstance(error, Unavailable):
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if isinstance(error, TooMany):
         headers["Retry-After"] = str(math.ceil(error.retry_after))
+    return headers
+
+
+def _distribution(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, DistributionError)  # noqa: S101 - registered for it alone
+    headers = come_again(error)
     if error.http_status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return answer_of(error.http_status, error.code, error.message, error.hint, headers)

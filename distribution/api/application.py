@@ -1,13 +1,18 @@
 """One application: the routes, the errors' shape, the shield, and the scheduler beside them."""
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
 
 import anyio
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
+from starlette.types import Receive, Scope, Send
 
 from distribution import console
 from distribution.api import (
@@ -35,13 +40,21 @@ from distribution.api import (
 )
 from distribution.api.access import FOR_ALL, NewestTrust, ServerDep, declared
 from distribution.api.docs_page import FOR_WHOM
+from distribution.api.observed import Observed
+from distribution.api.quick import Quick
 from distribution.api.request_ids import RequestIds
 from distribution.api.shield import Shield
 from distribution.database import check_answers
+from distribution.errors import Unavailable
 from distribution.loop import Scheduler
+from distribution.memory import Memory
 from distribution.people.limits import Limits
 from distribution.people.oidc_settings import provider_of
+from distribution.report_batches import Batches
 from distribution.server import Server
+
+TRUST_AHEAD_SECONDS = 2
+"""So long before it is time the newest metadata versions are read again."""
 
 ROUTERS = (
     session.router,
@@ -65,9 +78,29 @@ ROUTERS = (
 )
 
 
+_TELEMETRY: TelemetryConfig = {
+    "tracing": False, "metrics": False, "logs": False, "auto_configure": False,
+}  # fmt: skip
+"""The framework's own, which believes what callers say of traces: ``Observed`` does it."""
+
+
+class Application(FastAPI):
+    """The routes, and the quick way in front of them."""
+
+    quick: Quick
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        await self.quick(scope, receive, send)
+
+    async def in_full(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The same, past the quick way."""
+        await super().__call__(scope, receive, send)
+
+
 @dataclass(frozen=True)
 class Health:
-    """The server answers, and so does its database."""
+    """How the server is."""
 
     status: str
 
@@ -80,11 +113,18 @@ def application(server: Server, *, schedule: bool = False) -> FastAPI:
         scheduler = Scheduler(server) if schedule else None
         if scheduler:
             scheduler.start()
+        memory.start()
         yield
+        await anyio.to_thread.run_sync(batches.close)
+        await anyio.to_thread.run_sync(memory.stop)
         if scheduler:
             await anyio.to_thread.run_sync(scheduler.stop)
 
-    app = FastAPI(
+    trust, limits = NewestTrust(server), Limits.of(server.settings)
+    ahead = timedelta(seconds=TRUST_AHEAD_SECONDS)
+    memory = Memory(server.database, server.settings, server.clock, partial(trust.get, ahead=ahead))
+    batches = Batches(server.database)
+    app = Application(
         title="HSP distribution",
         summary="Signed updates for client sites: what sites send, and what staff see and decide.",
         version=version("hsp-distribution"),
@@ -92,13 +132,20 @@ def application(server: Server, *, schedule: bool = False) -> FastAPI:
         redirect_slashes=False,
         docs_url=None,
         redoc_url=None,
+        telemetry=_TELEMETRY,
     )
     app.add_middleware(Shield, settings=server.settings)
+    app.add_middleware(Observed)
     app.add_middleware(RequestIds)
+    app.quick = Quick(
+        app.in_full, memory, batches, server.settings, limits, server.clock, trust.known
+    )
     app.state.server = server
-    app.state.limits = Limits.of(server.settings)
+    app.state.limits = limits
+    app.state.memory = memory
     app.state.provider = provider_of(server.settings)
-    app.state.trust = NewestTrust(server)
+    app.state.trust = trust
+    app.state.ending = threading.Event()
     answers.install(app)
     for router in ROUTERS:
         app.include_router(router, responses=answers.errors(422))
@@ -107,8 +154,16 @@ def application(server: Server, *, schedule: bool = False) -> FastAPI:
         "/healthz",
         _health,
         tags=["operations"],
-        summary="Whether the server and its database answer",
-        responses={**examples.answer(examples.HEALTH, "They do."), **answers.errors(503)},
+        summary="Whether the process answers",
+        responses=examples.answer(examples.HEALTH, "It does."),
+        dependencies=[FOR_ALL],
+    )
+    app.add_api_route(
+        "/readyz",
+        _ready,
+        tags=["operations"],
+        summary="Whether requests should be sent here",
+        responses={**examples.answer(examples.HEALTH, "They should."), **answers.errors(503)},
         dependencies=[FOR_ALL],
     )
     app.add_api_route(
@@ -132,7 +187,17 @@ def _declare(route: APIRoute) -> None:
     route.openapi_extra = {**(route.openapi_extra or {}), FOR_WHOM: whom}
 
 
-def _health(server: ServerDep) -> Health:
-    """For load balancers and people in a hurry."""
+async def _health() -> Health:
+    """For whatever starts a process anew that hangs; what it leans on may be away."""
+    return Health("ok")
+
+
+def _ready(request: Request, server: ServerDep) -> Health:
+    """For load balancers: the database answers, and this server is not about to end.
+
+    The bucket may be away: sites read it by themselves, and their reports are wanted all the same.
+    """
+    if request.app.state.ending.is_set():
+        raise Unavailable("this server is about to end", hint="ask another one")
     check_answers(server.database)
     return Health("ok")

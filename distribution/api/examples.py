@@ -22,6 +22,7 @@ CHECK_IN_ANSWER: Example = {
     "hold": "",
     "approved": {"kasir": ["2.1.0"]},
     "freezes": [],
+    "session": {"token": "pB7cQmV0T2xkLWJ1dC1uZXZlci1sb2dnZWQtYW55d2g", "seconds": 3600},
 }
 
 CALENDAR = """\

@@ -22,3 +22,8 @@ HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-store",
 }
 """Unless an answer says otherwise itself."""
+
+PROGRAM: Mapping[str, str] = {
+    name: HEADERS[name] for name in ("X-Content-Type-Options", "Cache-Control")
+}
+"""What sites get with every answer: no browser reads it, and ten million of them poll."""

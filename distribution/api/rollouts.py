@@ -64,9 +64,10 @@ def reason_body(model: type[BaseModel], example: object) -> dict[str, Any]:
 
 
 _BODY = reason_body(Reason, examples.REASON)
+PUBLISHED = "Done, and published; by an API that signs nothing, in the scheduler's next turn."
 _READS = {**errors(401, 404, 503)}
 _CHANGES = {
-    **examples.answer(examples.ROLLOUT, "Done, and published."),
+    **examples.answer(examples.ROLLOUT, PUBLISHED),
     **errors(401, 403, 404, 409, 413, 422, 503),
 }
 

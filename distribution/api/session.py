@@ -176,7 +176,7 @@ def begin_oidc(
 ) -> RedirectResponse:
     """With `anew`, the provider asks for the password again: for what wants a fresh proof."""
     cookies.require_safe_way(server.settings)
-    limits.provider.take("")
+    limits.take_provider(server.database, now)
     browser = secrets.token_urlsafe(32)
     begun = oidc_login.begin(server.database, provider, browser, now, anew=anew)
     answer = RedirectResponse(begun.url, status_code=303)

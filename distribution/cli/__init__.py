@@ -11,6 +11,10 @@ import click
 
 from distribution.cli import (
     audit,
+    backups,
+    capacity,
+    database,
+    doctor,
     drills,
     hotfix,
     media,
@@ -53,4 +57,8 @@ drills.register(main)
 hotfix.register(main)
 status.register(main)
 audit.register(main)
+backups.register(main)
+doctor.register(main)
+capacity.register(main)
+database.register(main)
 notify.register(main)

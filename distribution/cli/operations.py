@@ -1,9 +1,11 @@
 """``hsp serve``, and the groups of those who run the place: sites, rollouts, the desk."""
 
-import logging
 import signal
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 import click
 import uvicorn
@@ -29,6 +31,7 @@ from distribution.errors import Misconfigured
 from distribution.loop import Scheduler
 from distribution.server import Server
 from distribution.settings import Settings
+from distribution.telemetry import logs, traces
 
 GRACE_SECONDS = 10
 
@@ -62,14 +65,13 @@ def serve(settings: Settings, listen: str | None) -> None:
     # Here, so that no other command waits for the web framework to be imported.
     from distribution.api import application
 
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
     server = Server.open(settings)
     door = _door(*(_address(listen) if listen else (settings.listen_host, settings.listen_port)))
     host, port = door.getsockname()[:2]
     click.echo(f"listening on http://{host}:{port} (documentation: /docs)")
-    _run(uvicorn.Server(_config(application(server, schedule=True))), door)
+    app = application(server, schedule=not settings.api_only)
+    with _telling(settings):
+        _run(Draining(_config(app), app.state.ending, settings.drain_seconds), door)
     server.database.close()
 
 
@@ -77,19 +79,48 @@ def serve(settings: Settings, listen: str | None) -> None:
 @click.pass_obj
 def schedule(settings: Settings) -> None:
     """Run only the scheduler, until SIGTERM; of several one leads, and the others wait."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    if settings.api_only:
+        raise Misconfigured(
+            "a scheduler signs, and the setting api_only says that nothing signs here",
+            hint="set HSP_API_ONLY=true for 'hsp serve' alone",
+        )
     ending = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
     server = Server.open(settings)
     scheduler = Scheduler(server)
-    scheduler.start()
-    click.echo(f"scheduling every {settings.scheduler_seconds:g} s")
-    ending.wait()
-    scheduler.stop()
+    with _telling(settings):
+        scheduler.start()
+        click.echo(f"scheduling every {settings.scheduler_seconds:g} s")
+        ending.wait()
+        scheduler.stop()
     server.database.close()
+
+
+@contextmanager
+def _telling(settings: Settings) -> Iterator[None]:
+    logs.set_up(settings.log_format)
+    with traces.sent_to(settings.tracing_url):
+        yield
+
+
+class Draining(uvicorn.Server):
+    """Goes on for a while after the first signal, and says meanwhile that it is about to end."""
+
+    def __init__(self, config: uvicorn.Config, ending: threading.Event, seconds: float) -> None:
+        super().__init__(config)
+        self._ending, self._seconds = ending, seconds
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop to listen when load balancers have found out; at a second signal at once."""
+        end = super().handle_exit
+        if self._ending.is_set() or not self._seconds:
+            end(sig, frame)
+            return
+        self._ending.set()
+        later = threading.Timer(self._seconds, end, (sig, frame))
+        later.daemon = True  # it must not outlive a second signal
+        later.start()
 
 
 def _config(app: object) -> uvicorn.Config:

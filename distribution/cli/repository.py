@@ -1,7 +1,6 @@
 """The commands that make, propose and publish what is signed."""
 
 import json
-import os
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -17,7 +16,7 @@ from distribution.cli.drafts import draft_option, new_draft, out_option
 from distribution.database import Database
 from distribution.published_schemas import SCHEMAS
 from distribution.schedules import load_schedule
-from distribution.server import PASSPHRASE_VARIABLE, Server
+from distribution.server import Server, given_passphrase
 from distribution.settings import Settings
 from distribution.store_errors import in_server_words
 from manifests.target_paths import PROVENANCE_NAME, SBOM_NAME, Lane
@@ -81,7 +80,7 @@ def init(
     for role, keys in ((ROOT, people), (TARGETS, people), (HOTFIXES, on_call), (BREAKGLASS, alone)):
         if keys:
             fit(role, table[role].threshold, keys)
-    home.make_home(settings, os.environ.get(PASSPHRASE_VARIABLE, ""), lines, administrator)
+    home.make_home(settings, given_passphrase() or "", lines, administrator)
     online = home.online_public_keys(settings)
     founders = propose.Founders(people, online["snapshot"], online["timestamp"], on_call, alone)
     draft = new_draft(settings, None, "repository", by)

@@ -1,5 +1,6 @@
 """The fleet: figures, a filter, and rows that go on as one scrolls. Clients, one line each."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -8,7 +9,7 @@ from distribution import site_search
 from distribution.api.access import NowDep, OnlineSinceDep, ServerDep, allowed
 from distribution.console.pages import Page, page
 from distribution.people.roles import Permission, Person
-from distribution.site_search import Moment, SiteState, Wanted
+from distribution.site_search import Figures, Moment, SiteState, Wanted
 
 router = APIRouter(route_class=Page, include_in_schema=False)
 
@@ -53,20 +54,30 @@ def show_fleet(
     """The whole page."""
     at = Moment(now, online_since)
     with server.database.reading() as session:
+        clients = site_search.by_client(session, at, person.client)
+        sites = site_search.found(session, wanted, at, limit=ROWS)
+        whole = Figures.added(clients.values())
         return page(
             request,
             "fleet.html",
             person,
             wanted=wanted,
-            sites=site_search.found(session, wanted, at, limit=ROWS),
-            matching=site_search.count(session, wanted, at),
-            total=site_search.count(session, Wanted(client=person.client), at),
-            states=site_search.by_state(session, person.client, at),
+            sites=sites,
+            matching=len(sites)
+            if len(sites) < ROWS
+            else site_search.matching(session, wanted, at, clients),
+            total=whole.sites,
+            states=whole.states,
             versions=site_search.versions(session, person.client),
-            clients=[] if person.client else site_search.clients(session),
+            clients=[] if person.client else _named(clients),
             query=request.url.query,
             rows=ROWS,
         )
+
+
+def _named(clients: Mapping[str, Figures]) -> list[tuple[str, int]]:
+    """Those that have a site which is not revoked, with how many."""
+    return [(name, one.sites) for name, one in clients.items() if one.sites]
 
 
 @router.get("/fleet/rows")
@@ -99,10 +110,6 @@ def show_clients(
     """Every client, with its sites in figures."""
     at = Moment(now, online_since)
     with server.database.reading() as session:
-        states = site_search.by_client(session, at, person.client)
-        clients = [
-            (name, sites, states[name])
-            for name, sites in site_search.clients(session)
-            if name in states
-        ]
+        found = site_search.by_client(session, at, person.client)
+        clients = [(name, one.sites, one.states) for name, one in found.items() if one.sites]
     return page(request, "clients.html", person, clients=clients)

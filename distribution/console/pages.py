@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from distribution import clients
 from distribution.api import cookies
+from distribution.api.answers import come_again
 from distribution.api.headers import PAGE
 from distribution.console import marks
 from distribution.console.navigation import entries
@@ -106,7 +107,9 @@ class Page(APIRoute):
             except Unauthorised:
                 return _to_login(request)
             except DistributionError as error:
-                return _failed(request, error.http_status, error.message, error.hint)
+                page = _failed(request, error.http_status, error.message, error.hint)
+                page.headers.update(come_again(error))
+                return page
             except UpdateError as error:
                 return _failed(request, 422, error.message, error.hint)
             except HTTPException as error:

@@ -13,6 +13,7 @@ from distribution.languages import of_client
 from distribution.notify import reach, reading, sealing, secret_places, webhook
 from distribution.notify.listing import Channel, channel_of, listed
 from distribution.notify.reach import Reach
+from distribution.notify.secret_places import Kept
 from distribution.notify.states import OPEN_STATES, Kind, State
 from distribution.notify.tables import Delivery, NotifyChannel
 from distribution.notify.wishes import Wish
@@ -70,7 +71,7 @@ def add(
             owner.language if owner else "", settings.language
         )
         _refuse_another(session, row)
-        row.secret = _place(settings, wish, secret, shown_once)
+        row.secret, row.sealed = _place(settings, wish, secret, shown_once)
         session.add(row)
         session.flush()
         _note(session, row, said, "add", now)
@@ -132,7 +133,7 @@ def _refuse_another(session: Session, row: NotifyChannel) -> None:
         )
 
 
-def _place(settings: Settings, wish: Wish, secret: str, made: str) -> str:
+def _place(settings: Settings, wish: Wish, secret: str, made: str) -> Kept:
     """Where the new channel's secret is, after it was put there."""
     if secret and wish.kind is not Kind.TRACKER:
         raise Invalid("only a tracker has a secret of the operator's")
@@ -143,12 +144,12 @@ def _place(settings: Settings, wish: Wish, secret: str, made: str) -> str:
                 hint="say where it is on the server's machine: --secret file:/PATH",
             )
         case Kind.TRACKER:
-            return secret_places.checked(secret)
+            return Kept(secret_places.checked(secret))
         case Kind.WEBHOOK:
             return secret_places.keep(settings, made)
         case Kind.CHAT:
             return secret_places.keep(settings, wish.address)
-    return ""
+    return Kept("")
 
 
 def end(
@@ -170,7 +171,7 @@ def end(
     said = word.checked()
     with database.writing() as session:
         row = _known(session, number, client)
-        row.ended_by, row.ended_at = said.by, now
+        row.ended_by, row.ended_at, row.sealed = said.by, now, ""
         session.add(row)
         waiting = select(Delivery).where(
             Delivery.channel_id == number, col(Delivery.state).in_(OPEN_STATES)

@@ -19,6 +19,7 @@ from distribution.notify.errors import NotDelivered
 from distribution.notify.facts import Pair
 from distribution.notify.reach import Reach
 from distribution.notify.saying import message_of
+from distribution.notify.secret_places import Kept
 from distribution.notify.states import OPEN_STATES, Kind, State
 from distribution.notify.tables import Delivery
 from distribution.server import Server
@@ -92,7 +93,8 @@ def send(settings: Settings, pair: Pair, now: datetime) -> None:
     delivery, channel = pair
     message = message_of(delivery, channel)
     reach = Reach(not channel.client_id, settings.client_webhook_networks)
-    secret = secret_places.read(settings, channel.secret) if channel.secret else ""
+    kept = Kept(channel.secret, channel.sealed)
+    secret = secret_places.read(settings, kept) if kept.place else ""
     match Kind(channel.kind):
         case Kind.EMAIL:
             mail.send(message, channel.address, settings)

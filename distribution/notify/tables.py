@@ -6,7 +6,7 @@ from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
 from distribution import tables  # noqa: F401 - those that these point at, and their naming
-from distribution.columns import big, moment, number, text
+from distribution.columns import big, later, moment, number, text
 
 
 class NotifyChannel(SQLModel, table=True):
@@ -23,7 +23,10 @@ class NotifyChannel(SQLModel, table=True):
     address: str = text()
     """Where to; of a chat only the host, since its whole address is a secret."""
     secret: str = text()
-    """Where its secret is: ``home:NAME``, ``file:/PATH``, ``env:NAME``; empty: it has none."""
+    """Where its secret is: ``home:NAME``, ``file:/PATH``, ``env:NAME``, ``sealed:KEY``; empty:
+    there is none."""
+    sealed: str = later("")
+    """The secret itself, sealed by that key; empty when it is elsewhere."""
     shape: str = ""
     """Of a tracker: what it takes."""
     language: str

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
+from distribution import schema
 from distribution.audit import Deed, note
 from distribution.database import Database
 from distribution.errors import Conflict, Misconfigured
@@ -33,7 +34,8 @@ def found(settings: Settings, name: str, now: datetime) -> str:
         Misconfigured: there is no home, or the file cannot be written.
         Unavailable: the database does not answer.
     """
-    database = Database.open(settings)
+    database = Database.connect(settings)
+    schema.upgrade(database.engine)
     with database.writing() as session:
         _require_none(session)
         account = session.get(Account, checked_name(name))

@@ -1,12 +1,16 @@
-"""All rates of one server, from its settings."""
+"""All rates, from the settings. Enrolments and logins are counted over all servers."""
 
 import ipaddress
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Self
 
+from distribution.database import Database
+from distribution.people import shared_rates
 from distribution.people.rates import Rate
+from distribution.people.shared_rates import Count
 from distribution.settings import Settings
 
 CHECK_INS_PER_POLL = 10
@@ -49,26 +53,39 @@ class Limits:
             person=Rate.per_minute(settings.requests_per_minute, clock),
         )
 
-    def take_enrolment(self, address: str) -> None:
+    def take_enrolment(self, database: Database, address: str, now: datetime) -> None:
         """Count an enrolment. This machine's own address is not limited by itself: behind a proxy
         that runs here, it is everybody's.
 
         Raises:
             TooMany: too many came from there, or from everywhere.
+            Unavailable: the database does not answer.
         """
+        counts = [Count("enrol", "", self.enrol)]
         if not _is_loopback(address):
-            self.enrol_address.take(address)
-        self.enrol.take("")
+            counts = [Count("enrol from", address, self.enrol_address), *counts]
+        shared_rates.take(database, counts, now)
 
-    def take_login(self, name: str, address: str) -> None:
+    def take_login(self, database: Database, name: str, address: str, now: datetime) -> None:
         """Count a try to log in, with whatever password.
 
         Raises:
             TooMany: too many came from there, or with this name.
+            Unavailable: the database does not answer.
         """
+        counts = [Count("login", name, self.login)]
         if not _is_loopback(address):
-            self.login_address.take(address)
-        self.login.take(name)
+            counts = [Count("login from", address, self.login_address), *counts]
+        shared_rates.take(database, counts, now)
+
+    def take_provider(self, database: Database, now: datetime) -> None:
+        """Count a login that begins at the provider.
+
+        Raises:
+            TooMany: too many begin.
+            Unavailable: the database does not answer.
+        """
+        shared_rates.take(database, [Count("provider", "", self.provider)], now)
 
 
 def _is_loopback(address: str) -> bool:

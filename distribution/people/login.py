@@ -27,7 +27,7 @@ def with_password(
         Unavailable: the database does not answer.
     """
     name = name[:MOST_NAME_CHARACTERS]
-    limits.take_login(name, address)
+    limits.take_login(database, name, address, now)
     with database.reading() as session:
         is_right = passwords.is_right(session, name, password)
         account = session.get(Account, name)

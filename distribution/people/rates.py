@@ -2,7 +2,8 @@
 
 An identity is what somebody has shown (a site's signature, a person's token) or what the socket
 says; never a header that anybody can write. The buckets are in this process's memory: a restart
-forgets them, and each of several servers counts for itself (issue 7 shares them).
+forgets them, and each of several servers counts for itself; see ``shared_rates`` for those that all
+servers count together.
 """
 
 import threading

@@ -101,3 +101,12 @@ class Publication(SQLModel, table=True):
     """The target path of the manifest."""
     by: str
     at: datetime = moment()
+
+
+class RateRow(SQLModel, table=True):
+    """How often somebody came who has not shown yet who they are; see ``shared_rates``."""
+
+    key: str = Field(primary_key=True)
+    """A hash of what is counted, and of whom."""
+    full_at: float = Field(index=True)
+    """When they have all their room again: seconds since 1970."""

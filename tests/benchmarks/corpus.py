@@ -205,7 +205,9 @@ def _npm(package: Package) -> Path:
 
 def _deb(package: Package) -> Path:
     command = ["apt-get", "download", "-qq", f"{package.name}={package.version}"]
-    subprocess.run(command, cwd=package.folder, check=True)
+    if subprocess.run(command, cwd=package.folder, check=False).returncode:
+        subprocess.run(["apt-get", "update", "-qq"], check=False)  # its lists may be old
+        subprocess.run(command, cwd=package.folder, check=True)
     return next(package.folder.glob("*.deb"))
 
 

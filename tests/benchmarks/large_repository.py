@@ -3,19 +3,20 @@
     python -m tests.benchmarks.large_repository
 
 The peer does what python-tuf's own tutorial does: one plain targets role that lists everything,
-changed with the Metadata API, read by ``tuf.ngclient.Updater``. Same machine, same files, in one
-run. Ours is durable where it says so (every file is fsynced); the peer's write is not. Our server
+changed with the Metadata API, read by ``tuf.ngclient.Updater``. tufup, which has the same kind of
+role, publishes in a process of its own (``tufup_publish``). Same machine, same files, in one run.
+Ours is durable where it says so (every file is fsynced); the peers' writes are not. Our server
 compresses metadata for who takes it, as a CDN does, and our agent does; what a client reads that
 does not is a row of its own. All products have the same two engineers: with two of its own each,
 their keys compress less.
 """
 
+import json
 import shutil
 import statistics
-import threading
+import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +24,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
-import uvicorn
 from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 from tuf.ngclient import Updater, UpdaterConfig
@@ -38,9 +38,10 @@ from distribution.settings import Settings
 from manifests.target_paths import plan_path, rollouts_role
 from signing.store import Content, DirectoryStore
 from tests.benchmarks.rows import Row, save
+from tests.benchmarks.traffic import Traffic, served
 from tests.simulators.big_repository import fill
 from tests.simulators.estate import ENGINEERS, Estate
-from tests.simulators.ports import free_port
+from tests.simulators.peers import ROOT, python_with
 
 PRODUCTS, ARTIFACTS = 1_000, 100
 PUBLISHES, POLLS = 7, 15
@@ -63,29 +64,6 @@ class CountingStore(DirectoryStore):
         """See ``Store.replace``."""
         super().replace(key, content, tag)
         self.written += len(content)
-
-
-@dataclass
-class Traffic:
-    """What an ASGI application has sent."""
-
-    app: Any
-    requests: int = 0
-    body_bytes: int = 0
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve, and count."""
-
-        async def counted(message: Any) -> None:
-            self.body_bytes += len(message.get("body", b""))
-            await send(message)
-
-        self.requests += scope["type"] == "http"
-        await self.app(scope, receive, counted)
-
-    def reset(self) -> None:
-        """Begin anew."""
-        self.requests = self.body_bytes = 0
 
 
 @dataclass(frozen=True)
@@ -130,7 +108,7 @@ def _publish(estate: Estate, number: int) -> tuple[float, int]:
 def _ours_polled(estate: Estate, folder: Path) -> tuple[Poll, int]:
     settings = Settings(**estate.settings.model_dump())
     server = Server(settings, Database.open(settings), estate.store, estate.online)
-    with _served(Traffic(application(server))) as (url, traffic):
+    with served(Traffic(application(server))) as (url, traffic):
         place = Place(
             estate.root, f"{url}/repository/metadata/", f"{url}/repository/targets/",
             folder / "agent", folder / "agent/verified",
@@ -219,7 +197,7 @@ def peer(folder: Path) -> tuple[float, Poll]:
     cache = folder / "cache"
     cache.mkdir()
     root = (folder / "metadata/1.root.json").read_bytes()
-    with _served(Traffic(_files(folder / "metadata"))) as (url, traffic):
+    with served(Traffic(_files(folder / "metadata"))) as (url, traffic):
 
         def poll() -> None:
             limits = UpdaterConfig(targets_max_length=10**9)  # its own is 5 MB
@@ -228,6 +206,15 @@ def peer(folder: Path) -> tuple[float, Poll]:
             assert updater.get_targetinfo(_plain_file(7, 3).path)
 
         return seconds, _measured(poll, traffic)
+
+
+def tufup(folder: Path) -> float:
+    """Seconds of a publish by tufup."""
+    folder.mkdir()
+    python = python_with(ROOT / "tests/simulators/tufup.lock")
+    words = (ROOT / "tests/benchmarks/tufup_publish.py", folder, str(PRODUCTS * ARTIFACTS), "3")
+    done = subprocess.run([python, *words], check=True, capture_output=True)
+    return statistics.median(json.loads(done.stdout))
 
 
 def _files(folder: Path) -> Any:
@@ -256,34 +243,18 @@ def _measured(poll: Callable[[], None], traffic: Traffic) -> Poll:
     return Poll(*cold, traffic.body_bytes, traffic.requests, statistics.median(seconds))
 
 
-@contextmanager
-def _served(traffic: Traffic) -> Iterator[tuple[str, Traffic]]:
-    port = free_port()
-    config = uvicorn.Config(
-        traffic, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=1
-    )
-    web = uvicorn.Server(config)
-    thread = threading.Thread(target=web.run)
-    thread.start()
-    try:
-        while not web.started:
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{port}", traffic
-    finally:
-        web.should_exit = True
-        thread.join()
-
-
 def _ratio(name: str, ours: float, peer: float, unit: str, goal: float) -> Row:
     return Row(name, ours, peer, unit, round(peer / ours, 2), goal)
 
 
 def rows(
-    seconds: float, written: int, own: Poll, raw: int, peer_seconds: float, plain: Poll
+    published: tuple[float, float, float], written: int, own: Poll, raw: int, plain: Poll
 ) -> tuple[Row, ...]:
-    """Against the peer, and against the limits of issue 5."""
+    """Against the peers, and against the limits of issue 5. ``published``: seconds of each."""
+    seconds, peer_seconds, tufup_seconds = published
     return (
         _ratio("publish_100k_vs_python_tuf", seconds, peer_seconds, "s", 50),
+        _ratio("publish_100k_vs_tufup", seconds, tufup_seconds, "s", 50),
         _ratio("publish_100k: metadata written (limit)", written, MOST_WRITTEN, "bytes", 1),
         _ratio("cold_bytes_100k_vs_python_tuf", own.cold_bytes, plain.cold_bytes, "bytes", 100),
         _ratio("cold_100k: bytes (limit)", own.cold_bytes, MOST_COLD, "bytes", 1),
@@ -301,7 +272,8 @@ def main(_: tuple[str, ...] = ()) -> None:
         seconds, written, own, raw = ours(Path(folder) / "ours")
         shutil.rmtree(Path(folder) / "ours")
         peer_seconds, plain = peer(Path(folder) / "peer")
-    found = rows(seconds, written, own, raw, peer_seconds, plain)
+        published = (seconds, peer_seconds, tufup(Path(folder) / "tufup"))
+    found = rows(published, written, own, raw, plain)
     save(found)
     for row in found:
         click.echo(

@@ -19,10 +19,6 @@ from tests.compatibility.releases import RELEASES, Released
 from tests.compatibility.rules import manifests
 from tests.compatibility.writing import write
 
-FALLS_BACK = {"delta.json": "not a delta that this program can read"}
-"""What an older release may refuse, in these words, since it has another way: here the whole
-artifact (``tests/journeys/test_upgrades.py``). It must be seldom: it costs what it should spare."""
-
 every_release = pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.version)
 
 
@@ -82,8 +78,6 @@ def test_a_release_reads_what_is_written_today(
     for name, found in release.reads(todays).items():
         if "unknown" in found:
             assert not (release.documents / name).exists(), f"{release.version} knew {name}"
-            continue
-        if name in FALLS_BACK and FALLS_BACK[name] in found.get("refused", ""):
             continue
         if "means" not in found:
             broken.append(f"release {release.version} cannot read today's {name}: {found}")

@@ -16,8 +16,8 @@ from distribution.server import Server
 from distribution.tables import Receipt
 from infra.postgres import roles
 from manifests.rollout import RolloutState
+from tests.simulators.estate_databases import VARIABLE
 from tests.simulators.house import PRODUCT, Clock, House, schedule
-from tests.simulators.postgres import VARIABLE
 from tests.simulators.staff import api_of, token_of
 
 

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
 
 from distribution import catalogue, enrolment, scheduler
+from distribution.tables import Attempt
 from manifests.delta import delta_path
 from manifests.rollout import Ring
 from manifests.site import SiteProfile
@@ -96,7 +98,11 @@ def test_a_released_agent_works_with_todays_server_and_can_be_upgraded_and_back(
     assert catalogue.target(village.server.store, delta_path(PRODUCT, "1.2", "1.3", "any"))
     site.old("once")
     village.tick()
-    assert site.serves() == "1.3", "by today's delta, or without it if it cannot read that"
+    assert site.serves() == "1.3"
+    scheduler.process_reports(village.server, now())
+    with village.server.database.reading() as session:
+        saved = select(Attempt.saved_bytes).where(Attempt.version == "1.3")
+        assert session.exec(saved).one() > 0, "by today's delta"
     assert "artifact_mismatch" not in [ticket.code for ticket in village.tickets()]
     assert "what was signed" in site.old("verify")
 

@@ -24,7 +24,7 @@ from typing import Any
 
 from distribution import artifacts, home
 from distribution.publish import OnlineKeys, Published, load_online_keys, publish, publish_targets
-from distribution.settings import Settings
+from distribution.settings import SETTINGS_FILE, Settings
 from manifests.release import Release
 from manifests.rollout import (
     Change,
@@ -41,6 +41,7 @@ from signing import ceremony, propose, signers
 from signing.roles import RULES
 from signing.store import DirectoryStore, Store
 from signing.update_repository import Repository
+from tests.simulators.estate_databases import VARIABLE, estate_database
 
 PASSPHRASE = "a passphrase for tests"
 ROUNDS = 1000
@@ -58,7 +59,7 @@ AT_ONCE = Schedule(
 )
 
 
-_TEMPLATES: "dict[tuple[str, datetime | None], Estate]" = {}
+_TEMPLATES: "dict[tuple[str, datetime | None, str], Estate]" = {}
 _FRESH = timedelta(minutes=1)
 """So long an estate that was made "now" is as good as new."""
 _served: set[str] = set()
@@ -116,17 +117,22 @@ class Estate:
         if not _is_first_of_its_test():
             return cls.create(folder, product, now=now)
         begin = now or datetime.now(UTC).replace(microsecond=0)
-        known = _TEMPLATES.get((product, now))
+        kind = os.environ.get(VARIABLE, "")
+        known = _TEMPLATES.get((product, now, kind))
         if known is None or begin - known.now > _FRESH:
             scratch = Path(tempfile.mkdtemp(prefix="estate-"))
             atexit.register(shutil.rmtree, scratch, ignore_errors=True)
-            known = _TEMPLATES[product, now] = cls.create(scratch, product, now=begin)
+            known = _TEMPLATES[product, now, kind] = cls.create(scratch, product, now=begin)
         return known._copied(folder)
 
     def _copied(self, folder: Path) -> "Estate":
         """The same in another folder."""
         shutil.copytree(self.folder, folder, symlinks=True, dirs_exist_ok=True)
-        settings = Settings(home=folder / "home")
+        url = self.settings.database_url and estate_database(like=self.settings.database_url)
+        settings = Settings(home=folder / "home", database_url=url)
+        if url:
+            file = settings.home / SETTINGS_FILE
+            file.write_text(file.read_text().replace(self.settings.database_url, url))
         store = DirectoryStore(settings.repository_folder)
         keys = settings.online_keys_folder
         passphrase = (keys / home.PASSPHRASE_FILE).read_text().strip()
@@ -149,8 +155,9 @@ class Estate:
         """Only the people, the home, and the repository's proposal that nobody has signed yet."""
         for person in PEOPLE:
             signers.generate(person, folder / "keys", PASSPHRASE, rounds=ROUNDS)
-        settings = Settings(home=folder / "home")
-        home.make_home(settings, "", {}, getpass.getuser())
+        url = estate_database()
+        settings = Settings(home=folder / "home", database_url=url)
+        home.make_home(settings, "", {"database_url": url} if url else {}, getpass.getuser())
         passphrase = (settings.online_keys_folder / home.PASSPHRASE_FILE).read_text().strip()
         online = load_online_keys(settings.online_keys_folder, passphrase)
         estate = cls(

@@ -1,9 +1,10 @@
-"""A real server (SQLite, a directory, real keys), a clock that a test sets, sites that talk.
+"""A real server (a database, a directory, real keys), a clock that a test sets, sites that talk.
 
 ``Talker`` is a site's voice: it signs and sends what a test tells it to and decides nothing.
 """
 
 import itertools
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -218,7 +219,8 @@ def schedule(*bounds: int, **gates: Any) -> Schedule:
 
 def in_haste(connection: Any, _: object) -> None:
     """Set up a connection that does not wait for the disk."""
-    connection.execute("PRAGMA synchronous=OFF")
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous=OFF")
 
 
 @dataclass

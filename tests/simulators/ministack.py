@@ -8,10 +8,9 @@ moto, which we have, signs the hash of a digest where KMS signs the digest: what
 nowhere. Policies are enforced: a user of IAM may do nothing at first. Loopback only.
 """
 
-import hashlib
 import os
+import ssl
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
@@ -21,7 +20,7 @@ from typing import Any
 
 import boto3
 
-from tests.simulators.peers import peer, run, start
+from tests.simulators.peers import python_with, start
 from tests.simulators.ports import free_port
 
 _LOCK = Path(__file__).with_name("ministack.lock")
@@ -29,18 +28,22 @@ REGION = "eu-central-1"
 ROOT = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 
-def _fetch(folder: Path) -> None:
-    """Exactly the packages of the lock file, by pip."""
-    run("a virtual environment", [sys.executable, "-m", "venv", "--without-pip", folder], folder)
-    pip = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python", "--no-input"]
-    install = ["install", "--quiet", "--require-hashes", "-r", _LOCK]
-    run("fetching ministack from PyPI", [*pip, *install], folder)
-
-
 class Ministack:
-    """The server, for the length of a ``with`` block."""
+    """The server, for the length of a ``with`` block.
 
-    def __init__(self, start_seconds: float = 30) -> None:
+    Args:
+        services: what it plays, as its own setting names them.
+        certificate: a PEM file with a key and a certificate for 127.0.0.1: it speaks HTTPS only.
+    """
+
+    def __init__(
+        self,
+        services: str = "kms,iam,sts,sns",
+        *,
+        certificate: Path | None = None,
+        start_seconds: float = 30,
+    ) -> None:
+        self._services, self._certificate = services, certificate
         self._start_seconds = start_seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._temporary = tempfile.TemporaryDirectory(prefix="ministack-")
@@ -48,8 +51,7 @@ class Ministack:
         self.endpoint_url = ""
 
     def __enter__(self) -> "Ministack":
-        version = hashlib.sha256(_LOCK.read_bytes()).hexdigest()[:12]
-        python = peer(f"ministack-{version}", _fetch) / "bin" / "python"
+        python = python_with(_LOCK)
         for _attempt in range(3):  # a port that was free may be taken before ministack has it
             self._start(python, Path(self._temporary.name))
             if self._answers():
@@ -69,24 +71,35 @@ class Ministack:
 
     def _start(self, python: Path, folder: Path) -> None:
         port = free_port()
-        self.endpoint_url = f"http://127.0.0.1:{port}"
+        scheme = "https" if self._certificate else "http"
+        self.endpoint_url = f"{scheme}://127.0.0.1:{port}"
         environment = {
             "PATH": os.environ["PATH"],
             "GATEWAY_PORT": str(port),
             "BIND_HOST": "127.0.0.1",
-            "SERVICES": "kms,iam,sts,sns",
+            "SERVICES": self._services,
             "AUTH": "true",
             "LOG_LEVEL": "WARNING",
             "DOCKER_HOST": f"unix://{folder}/no-docker",
             **{name: str(folder) for name in ("HOME", "TMPDIR", "STATE_DIR", "S3_DATA_DIR")},
+            **self._tls(),
         }
         self._process = start([python, "-m", "ministack"], folder, folder / "log", environment)
 
+    def _tls(self) -> dict[str, str]:
+        if self._certificate is None:
+            return {}
+        names = ("MINISTACK_SSL_CERT", "MINISTACK_SSL_KEY")
+        return {"USE_SSL": "1", **dict.fromkeys(names, str(self._certificate))}
+
     def _answers(self) -> bool:
         deadline = time.monotonic() + self._start_seconds
+        health = f"{self.endpoint_url}/_ministack/health"
+        own = self._certificate
+        trusted = ssl.create_default_context(cafile=own) if own else None
         while time.monotonic() < deadline and self._process and self._process.poll() is None:
             try:
-                urllib.request.urlopen(f"{self.endpoint_url}/_ministack/health", timeout=1).close()
+                urllib.request.urlopen(health, timeout=1, context=trusted).close()
                 return True
             except OSError:
                 time.sleep(0.05)
@@ -108,6 +121,7 @@ class Ministack:
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
+            **({"AWS_CA_BUNDLE": str(self._certificate)} if self._certificate else {}),
         }
 
     def client(self, service: str) -> Any:
@@ -119,6 +133,7 @@ class Ministack:
                 region_name=REGION,
                 aws_access_key_id=ROOT["AWS_ACCESS_KEY_ID"],
                 aws_secret_access_key=ROOT["AWS_SECRET_ACCESS_KEY"],
+                verify=str(self._certificate) if self._certificate else None,
             )
         return self._clients[service]
 

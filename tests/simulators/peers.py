@@ -6,9 +6,11 @@ Test processes wait for one another where they fetch.
 
 import ctypes
 import fcntl
+import hashlib
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -35,6 +37,24 @@ def peer(name: str, make: Callable[[Path], None]) -> Path:
             make(unfinished)
             unfinished.rename(folder)
     return folder
+
+
+def python_with(lock: Path) -> Path:
+    """The interpreter of an environment that holds exactly the packages of a hashed lock file.
+
+    Raises:
+        RuntimeError: as ``peer``.
+    """
+
+    def make(folder: Path) -> None:
+        what = f"the packages of {lock.name}"
+        run(what, [sys.executable, "-m", "venv", "--without-pip", folder], folder)
+        python = str(folder / "bin" / "python")
+        pip = [sys.executable, "-m", "pip", "--python", python, "--no-input", "install", "--quiet"]
+        run(what, [*pip, "--require-hashes", "-r", str(lock)], folder)
+
+    version = hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
+    return peer(f"{lock.stem}-{version}", make) / "bin" / "python"
 
 
 def run(
@@ -72,9 +92,10 @@ def start(
             stdout=opened,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_end_with_parent,
+            preexec_fn=end_with_parent,
         )
 
 
-def _end_with_parent() -> None:
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def end_with_parent(how: signal.Signals = signal.SIGKILL) -> None:
+    """In a child that is about to become a program: it gets this signal when its parent ends."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, how)

@@ -17,6 +17,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -31,7 +32,7 @@ from tests.simulators.ports import free_port
 ACCESS_KEY, SECRET_KEY = "staff", "staff-secret"
 _WEED = Path(sys.executable).parent / "weed"
 
-IDENTITIES = {
+IDENTITIES: dict[str, list[Mapping[str, Any]]] = {
     "identities": [
         {
             "name": "staff",
@@ -44,10 +45,20 @@ IDENTITIES = {
 
 
 class Seaweed:
-    """The server. ``environment()`` is what another process needs to write to it by boto3."""
+    """The server. ``environment()`` is what another process needs to write to it by boto3.
 
-    def __init__(self, folder: Path | None = None, start_seconds: float = 60) -> None:
+    Args:
+        more: identities beside the usual ones, as its own configuration lists them.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None = None,
+        start_seconds: float = 60,
+        more: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
         self._given = folder
+        self._identities = {"identities": [*IDENTITIES["identities"], *more]}
         self._start_seconds = start_seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
@@ -58,7 +69,7 @@ class Seaweed:
         self._temporary = None if self._given else tempfile.TemporaryDirectory(prefix="weed-")
         folder = self._given or Path(self._temporary.name if self._temporary else "")
         (folder / "data").mkdir(parents=True, exist_ok=True)
-        (folder / "s3.json").write_text(json.dumps(IDENTITIES))
+        (folder / "s3.json").write_text(json.dumps(self._identities))
         for _attempt in range(3):  # a port that was free may be taken before weed has it
             try:
                 self._start(folder)

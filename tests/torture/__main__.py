@@ -33,8 +33,14 @@ ROWS = (
     "scheduler_kills",
     "window_oracle_zones",
     "audit_tampering",
+    "several_servers",
+    "million_reports",
+    "database_away",
 )
 """Each is the module of that name in this folder, with a function ``run``."""
+
+TOO_LONG = ("million_reports", "database_away")
+"""Rows of several servers, of which ``make test`` has one already."""
 
 
 def row(name: str) -> Row:

@@ -1,5 +1,6 @@
 """Checkpoints in a real bucket, with S3's object lock and without."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from distribution.audit import checkpoints, keys
+from distribution.audit import checkpoints, examine, keys
 from distribution.audit.tables import CheckpointRow
 from distribution.bucket import S3Store
 from distribution.errors import Unavailable
@@ -72,3 +73,21 @@ def test_a_bucket_without_object_lock_that_should_have_it_is_told_of(
         checkpoints.work(server, house.clock.now)
     with house.database.reading() as session:
         assert session.get(CheckpointRow, 1) is None
+
+
+def test_checkpoints_may_lie_in_a_bucket_of_their_own(
+    house: House, seaweed: Seaweed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in seaweed.environment().items():
+        monkeypatch.setenv(name, value)
+    deed(house)
+    own = {"audit_store_url": f"s3://open/{tmp_path.name}-own"}
+    settings = house.server.settings.model_copy(
+        update={**own, "s3_endpoint_url": seaweed.endpoint_url}
+    )
+    made = checkpoints.work(replace(house.server, settings=settings), house.clock.now)
+    assert made is not None
+    assert list(house.server.store.keys(checkpoints.FOLDER)) == []
+    assert examine.database(settings).is_whole
+    written = json.loads(list(examine.export(settings))[-1])["checkpoint"]
+    assert checkpoints.opened(written.encode(), keys.known(settings)) == made

@@ -1,6 +1,7 @@
 """How far the log has come, signed and put where nobody takes it back."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from manifests.failures import FailureCode
 from signing.errors import StoreFailed
 from signing.signers import P256, generate
 from tests.simulators.deeds import deed
+from tests.simulators.estate_databases import VARIABLE
 from tests.simulators.house import House
 from tests.simulators.insider import Rewriter, tamper
 
@@ -251,3 +253,26 @@ def test_retention_leaves_the_checkpoints_where_they_are(house: House) -> None:
     for _ in range(3):
         retention.sweep(house.server, house.clock.forward(10 * 24 * 3600))
     assert len(stored(house)) == 1
+
+
+def test_another_server_does_not_make_a_key_of_its_own(
+    house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Two machines on one PostgreSQL: the log has one key, which is copied or lies elsewhere."""
+    monkeypatch.setenv(VARIABLE, "postgresql")
+    first = House.build(tmp_path / "first", house.clock)
+    deed(first)
+    assert work(first)
+    settings = first.server.settings.model_copy(update={"home": tmp_path / "second"})
+    (tmp_path / "second").mkdir()
+    second = replace(first.server, settings=settings)
+    deed(first)
+    with pytest.raises(Misconfigured, match="has a key, which is not here") as refused:
+        checkpoints.work(second, house.clock.forward(3600))
+    assert "copy" in refused.value.hint
+    shutil.copytree(first.server.settings.audit_keys_folder, settings.audit_keys_folder)
+    made = checkpoints.work(second, house.clock.now)
+    assert made is not None
+    with first.database.reading() as session:
+        assert len(log.last(session, 10, log.Filter(action="audit.make_key"))) == 1
+    first.database.close()

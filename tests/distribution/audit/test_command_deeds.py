@@ -82,6 +82,12 @@ COMMANDS: Mapping[str, tuple[Before, str, tuple[str, ...]]] = {
         *(unreviewed, "review close 1 --by wati --verdict right"),
         ("review.close",),
     ),
+    "repair restored": (
+        *(nothing, "repair restored --by tono"),
+        ("backup.restore", *("repository.publish",) * 2),
+    ),
+    "repair ahead": (nothing, "repair ahead --by tono", ("repair.ahead",)),
+    "backup": (nothing, "backup STICK --by tono", ("backup.make",)),
     "repair stolen-plan": (
         *(running, "repair stolen-plan app --by tono"),
         ("repair.stolen_plan",),
@@ -143,6 +149,7 @@ OTHER_COMMANDS: Mapping[str, str] = {
     "notify test": "notify.test: test_the_commands_add_try_list_and_remove",
     "freeze import": "as freeze announce, which has the same code",
     "repair plan-serial": "repair.plan: test_a_repair_is_recorded",
+    "restore": "backup.restore: test_the_gap_is_on_record_and_the_witnesses_alarm_is_explained",
     "import-media": "what sites have signed: evidence itself",
     "release delta": "made and signed by the server, as the scheduler does",
     **{f"staff {verb}": "the tests of people" for verb in ("add", "confirm", "disable", "found")},
@@ -155,6 +162,8 @@ OTHER_COMMANDS: Mapping[str, str] = {
             *("stolen-l3-laptop", "stolen-online-key", "stolen-release-key"),
         )
     },
+    "database upgrade": "tables and no rows: test_migrations",
+    "database downgrade": "the same",
     "init": "makes the log; its first record is of who founds the accounts",
 }
 
@@ -170,6 +179,7 @@ WRITES_FILES = frozenset(
 
 READS = frozenset(
     (
+        *("database status", "doctor", "plan"),
         *("affected", "audit list", "audit show", "audit verify", "brake list", "freeze list"),
         *("calendar changes", "explain", "product list", "release list", "review list", "sbom"),
         *("rollout preview", "rollout simulate", "rollout status", "schedule", "schema", "serve"),

@@ -1,9 +1,13 @@
 """What sites, the scheduler and publishers do leaves a record too."""
 
+import pytest
+
 from distribution.audit import publications
 from manifests.freeze import Freeze
 from tests.simulators.deeds import CLOSING, records
 from tests.simulators.house import PRODUCT, House, Talker, schedule
+
+pytestmark = pytest.mark.both_databases
 
 
 def test_a_site_joins_in_one_record(house: House) -> None:

@@ -14,6 +14,8 @@ from tests.simulators.house import House, Talker
 from tests.simulators.insider import Rewriter
 from tests.simulators.tickets import incidents
 
+pytestmark = pytest.mark.both_databases
+
 CODE = FailureCode.AUDIT_CONTRADICTED
 
 

@@ -24,6 +24,7 @@ from manifests.release import Severity
 from manifests.target_paths import Lane
 from tests.distribution.client_reports.story import AT_NIGHT, ZONE, Story, release
 from tests.simulators.house import BEGIN, House
+from tests.simulators.query_plans import scanned
 
 
 def test_a_month_says_what_was_installed_when_in_which_window(november: Story) -> None:
@@ -248,12 +249,8 @@ def test_a_report_reads_its_own_clients_rows_by_index_and_no_whole_table(
     event.listen(engine, "before_cursor_execute", listen)
     november.month()
     event.remove(engine, "before_cursor_execute", listen)
-    plans = []
+    asked = [each for each in said if each[0].startswith("SELECT")]
+    assert any("receipt" in statement for statement, _ in asked)
     with engine.connect() as connection:
-        for statement, parameters in said:
-            if statement.startswith("SELECT"):
-                rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-                plans += [str(row[-1]) for row in rows]
-    assert any("receipt" in plan and "USING INDEX" in plan for plan in plans)
-    scans = {plan.split()[1] for plan in plans if plan.startswith("SCAN")}
+        scans = set().union(*(scanned(connection, *each) for each in asked))
     assert not scans & {"site", "attempt", "receipt", "windowrow", "incident", "siteproduct"}

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from sqlalchemy import event
 
 from distribution import site_identity
@@ -18,7 +19,10 @@ from manifests.install_report import Phase
 from manifests.target_paths import Lane
 from tests.distribution.desk.conftest import OnlyTicket, Tickets
 from tests.simulators.house import PRODUCT, House, Talker, schedule
+from tests.simulators.query_plans import scanned
 from tests.simulators.tickets import incidents, sites
+
+pytestmark = pytest.mark.both_databases
 
 
 def goes_silent(house: House) -> None:
@@ -287,7 +291,5 @@ def test_neither_a_sighting_nor_its_end_looks_through_all_incidents(house: House
     event.remove(house.database.engine, "before_cursor_execute", heard)
     with house.database.engine.connect() as connection:
         for statement, parameters in asked:
-            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-            looked = {row[3] for row in plan} - {"SCAN CONSTANT ROW"}
-            assert not [step for step in looked if step.startswith("SCAN")], statement
+            assert not scanned(connection, statement, parameters), statement
     assert len(asked) > 8

@@ -19,6 +19,8 @@ from tests.distribution.desk.conftest import OnlyTicket, Tickets
 from tests.simulators.house import PRODUCT, House, Talker
 from tests.simulators.tickets import sites
 
+pytestmark = pytest.mark.both_databases
+
 People = Callable[[str], Person]
 Told = Callable[[], list[tuple[News, str]]]
 

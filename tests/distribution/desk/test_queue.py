@@ -15,6 +15,8 @@ from manifests.failures import Tier
 from manifests.site import SitePolicy
 from tests.simulators.house import PRODUCT, House, Talker, schedule
 
+pytestmark = pytest.mark.both_databases
+
 PATH = f"releases/{PRODUCT}/2.0/manifest.json"
 DAY = 24 * 3600
 

@@ -2,23 +2,28 @@
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from sqlmodel import select
 from starlette.testclient import TestClient
 
 from distribution.cli import main
 from distribution.desk.news import News
-from distribution.errors import Conflict, Invalid, NotFound
-from distribution.notify import channels, reading
+from distribution.errors import Conflict, Invalid, Misconfigured, NotFound
+from distribution.notify import channels, reading, secret_places
+from distribution.notify.secret_places import Kept
 from distribution.notify.states import Kind
+from distribution.notify.tables import NotifyChannel
 from distribution.notify.wishes import Wish
 from distribution.people.roles import Role
 from distribution.telemetry import metrics
 from manifests.failures import Tier
 from tests.distribution.notify.conftest import WATI, Desk
 from tests.simulators.deeds import hsp, records
+from tests.simulators.estate_databases import written
 from tests.simulators.mail_server import MailServer
 from tests.simulators.receiver import Receiver
 from tests.simulators.staff import api_of, hire, token_of
@@ -71,10 +76,45 @@ def test_a_webhooks_secret_is_shown_once_and_a_chats_address_never(
     assert secret not in told
     assert "k3y" not in told
     assert "chat.example" in told
-    database = (desk.server.settings.home / "hsp.db").read_bytes()
-    wal = (desk.server.settings.home / "hsp.db-wal").read_bytes()
-    assert secret.encode() not in database + wal
-    assert b"k3y" not in database + wal
+    content = written(desk.server.settings)
+    assert b"hooks.example" in content
+    assert secret.encode() not in content
+    assert b"k3y" not in content
+
+
+@pytest.mark.both_databases
+def test_servers_that_share_a_key_read_each_others_secrets_and_nobody_else_does(
+    desk: Desk, tmp_path: Path
+) -> None:
+    key = tmp_path / "key"
+    key.write_text("x" * 40 + "\n")
+    shared = desk.server.settings.model_copy(update={"secrets_key": f"file:{key}"})
+    elsewhere = shared.model_copy(update={"home": tmp_path / "another machine's"})
+    wish = Wish(kind=Kind.WEBHOOK, address="https://hooks.example/hsp", tier=Tier.L3)
+    made = channels.add(desk.house.database, shared, wish, WATI, desk.now)
+
+    def kept() -> Kept:
+        with desk.house.database.reading() as session:
+            row = session.exec(select(NotifyChannel)).one()
+            return Kept(row.secret, row.sealed)
+
+    assert secret_places.read(elsewhere, kept()) == made.secret
+    for place in (written(shared), str(records(desk.house.database)).encode()):
+        assert made.secret.encode() not in place
+    assert kept().sealed not in str(records(desk.house.database))
+    for wrong in ("", f"file:{tmp_path / 'nothing'}"):
+        with pytest.raises(Misconfigured):
+            secret_places.read(shared.model_copy(update={"secrets_key": wrong}), kept())
+    with pytest.raises(Misconfigured, match="was changed"):
+        secret_places.read(shared, kept()._replace(sealed=kept().sealed[::-1]))
+    key.write_text("y" * 40)
+    with pytest.raises(Misconfigured, match="was sealed by key"):
+        secret_places.read(shared, kept())
+    channels.end(desk.house.database, shared, made.channel.number, WATI, desk.now)
+    assert kept().sealed == "", "what has ended is forgotten"
+    key.write_text("short")
+    with pytest.raises(Misconfigured, match="too short"):
+        channels.add(desk.house.database, shared, wish, WATI, desk.now)
 
 
 def test_the_api_takes_no_place_of_a_secret(voice: Callable[[str], TestClient]) -> None:

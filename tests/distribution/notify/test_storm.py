@@ -4,6 +4,7 @@ import json
 import time
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import event, insert
 from sqlmodel import func, select
 
@@ -20,6 +21,8 @@ from manifests.failures import FailureCode, Tier
 from tests.distribution.notify.conftest import Desk, put_site
 from tests.simulators.mail_server import MailServer
 from tests.simulators.receiver import Receiver
+
+pytestmark = pytest.mark.both_databases
 
 SITES, CLIENTS = 10_000, 37
 

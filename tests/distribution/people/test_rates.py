@@ -3,14 +3,18 @@
 from dataclasses import replace
 
 import pytest
+from sqlmodel import select
 from starlette.testclient import TestClient
 
 from distribution.api.shield import host_of
 from distribution.errors import TooMany
+from distribution.people import shared_rates
 from distribution.people.limits import Limits
 from distribution.people.rates import Rate
+from distribution.people.tables import RateRow
 from manifests.install_report import Phase
 from tests.distribution.people.conftest import Bearer
+from tests.simulators.estate_databases import written
 from tests.simulators.house import House
 from tests.simulators.staff import api_of
 
@@ -190,3 +194,55 @@ def test_a_fault_of_ours_has_the_headers_too(
     answer = client.get("/v1/sites", headers=headers)
     assert answer.status_code == 500
     assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+# --- over all servers
+
+
+@pytest.mark.both_databases
+def test_logins_and_enrolments_are_counted_over_all_servers(house: House) -> None:
+    """Two processes over one database have as much room together as one has."""
+    few = {"enrolments_per_address": 4, "logins_per_minute": 3}
+    settings = house.server.settings.model_copy(update=few)
+    now, one, other = house.clock.now, Limits.of(settings), Limits.of(settings)
+
+    def enrolled(limits: Limits, address: str = "203.0.113.7") -> bool:
+        try:
+            limits.take_enrolment(house.database, address, now)
+        except TooMany:
+            return False
+        return True
+
+    assert [enrolled(limits) for limits in (one, other, one, other)] == [True] * 4
+    assert not any(enrolled(limits) for limits in (one, other, Limits.of(settings)))
+    assert enrolled(other, "203.0.113.8"), "another address has its own"
+
+    for limits in (one, other, one):
+        limits.take_login(house.database, "wati", "203.0.113.7", now)
+    with pytest.raises(TooMany) as refused:
+        other.take_login(house.database, "wati", "203.0.113.9", now)
+    assert refused.value.retry_after == pytest.approx(20)
+    later = house.clock.forward(21)
+    other.take_login(house.database, "wati", "203.0.113.9", later)
+    with pytest.raises(TooMany):
+        Limits.of(settings).take_login(house.database, "wati", "203.0.113.7", later)
+
+
+@pytest.mark.both_databases
+def test_who_is_refused_is_not_counted_and_who_is_counted_is_no_name_in_the_database(
+    house: House,
+) -> None:
+    settings = house.server.settings.model_copy(update={"logins_per_minute": 1})
+    house.clock.forward(1)
+    Limits.of(settings).take_login(house.database, "hunter2", "127.0.0.1", house.clock.now)
+    for _ in range(5):
+        with pytest.raises(TooMany):
+            Limits.of(settings).take_login(house.database, "hunter2", "127.0.0.1", house.clock.now)
+    assert b"hunter2" not in written(house.server.settings)
+    Limits.of(settings).take_login(house.database, "hunter2", "::1", house.clock.forward(60.1))
+    shared_rates.forget_old(house.database, house.clock.now)
+    with house.database.reading() as session:
+        assert len(session.exec(select(RateRow.key)).all()) == 1
+    shared_rates.forget_old(house.database, house.clock.forward(61))
+    with house.database.reading() as session:
+        assert session.exec(select(RateRow.key)).all() == []

@@ -99,6 +99,7 @@ def test_who_is_nobody_here_gives_no_commands(hsp: Hsp) -> None:
     hsp("brake", "on", "--global", "--reason", "x", "--by", "stranger", status=77)
 
 
+@pytest.mark.sqlite_only
 def test_a_lost_database_gets_a_first_administrator_again_and_only_then(
     hsp: Hsp, settings: Settings
 ) -> None:

@@ -23,6 +23,7 @@ from manifests.freeze import Freeze
 from manifests.rollout import Ring, RolloutPlan
 from manifests.site import InstalledProduct, SitePolicy
 from manifests.target_paths import plan_path
+from tests.simulators.estate_databases import written
 from tests.simulators.house import BEGIN, PRODUCT, House, Talker, schedule
 from tests.simulators.staff import api_of, token_of
 
@@ -325,7 +326,6 @@ def test_a_new_address_ends_the_old_one_and_only_the_hash_is_kept(house: House) 
         assert status == [401, 200]
         assert calendar_access.revoke(house.database, "warung", "ani", house.clock.now) == 1
         assert client.get(calendar_access.address("", "warung", new)).status_code == 401
-    file = house.server.settings.home / "hsp.db"
-    assert new.encode() not in file.read_bytes()
+    assert new.encode() not in written(house.server.settings)
     with pytest.raises(NotFound):
         calendar_access.make_token(house.database, "nobody", "ani", house.clock.now)

@@ -174,6 +174,12 @@ def test_an_operators_own_passphrase_is_not_written_down(
     monkeypatch.setenv("HSP_ONLINE_PASSPHRASE", "something else")
     told = run("hsp", "publish", "hsp-home/proposals/repository", status=78)
     assert "the passphrase does not open" in told.stderr
+    monkeypatch.delenv("HSP_ONLINE_PASSPHRASE")
+    monkeypatch.setenv("HSP_ONLINE_PASSPHRASE_FILE", "credential")
+    told = run("hsp", "publish", "hsp-home/proposals/repository", status=78)
+    assert "credential: No such file" in told.stderr
+    Path("credential").write_text("from the secret store\n")
+    assert online_passphrase(Settings.load(Path("hsp-home"))) == "from the secret store"
 
 
 @pytest.mark.parametrize(

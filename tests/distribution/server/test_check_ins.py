@@ -9,6 +9,8 @@ from distribution.site_records import SiteRecord
 from manifests.rollout import Ring
 from tests.simulators.house import PRODUCT, House, Talker
 
+pytestmark = pytest.mark.both_databases
+
 
 def record(house: House, site: Talker) -> SiteRecord:
     with house.database.reading() as session:

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from datetime import timedelta
 from pathlib import Path
@@ -220,7 +221,8 @@ def test_a_mistake_in_the_settings_is_a_sentence(house: House) -> None:
 
 
 def test_the_environment_wins_over_the_file(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    (house.server.settings.home / "hsp.toml").write_text('public_url = "http://file"\n')
+    with (house.server.settings.home / "hsp.toml").open("a") as file:
+        file.write('public_url = "http://file"\n')
     words = ("site", "invite", "shop", "--client", "warung", "--product", PRODUCT)
     assert Invitation.from_text(done(house, *words)).server_url == "http://file"
     monkeypatch.setenv("HSP_PUBLIC_URL", "http://environment")
@@ -230,11 +232,11 @@ def test_the_environment_wins_over_the_file(house: House, monkeypatch: pytest.Mo
 # --- hsp serve, as a process
 
 
-def serve(house: House, *words: str) -> subprocess.Popen[str]:
+def serve(house: House, *words: str, **settings: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", "from distribution.cli import main; main()"]
     return subprocess.Popen(
         [*command, "--home", str(house.server.settings.home), "serve", *words],
-        env={**os.environ, "HSP_SCHEDULER_SECONDS": "0.1"},
+        env={**os.environ, "HSP_SCHEDULER_SECONDS": "0.1", **settings},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -257,6 +259,36 @@ def test_serve_answers_schedules_and_ends_gracefully(house: House) -> None:
     assert process.returncode == 0, errors
     assert "Traceback" not in errors
     assert "failures without a ticket: 0" in done(house, "tickets")
+
+
+def test_serve_says_that_it_is_about_to_end_before_it_does(house: House) -> None:
+    settings = {"HSP_DRAIN_SECONDS": "60", "HSP_LOG_FORMAT": "json"}
+    process = serve(house, "--listen", "127.0.0.1:0", **settings)
+    assert process.stdout is not None
+    url = process.stdout.readline().split()[2]
+    with urllib.request.urlopen(f"{url}/readyz", timeout=10) as answer:
+        assert json.load(answer) == {"status": "ok"}
+    process.send_signal(signal.SIGTERM)
+    while (told := _status(f"{url}/readyz")) == 200:
+        pass
+    assert (told, _status(f"{url}/healthz")) == (503, 200), "others are sent elsewhere meanwhile"
+    process.send_signal(signal.SIGTERM)  # a person does not want to wait
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
+    lines = [json.loads(line) for line in errors.splitlines()]
+    (led,) = [line for line in lines if line["logger"] == "distribution.loop"]
+    assert (led["level"], "leads the scheduling" in led["event"]) == ("info", True)
+    (failed,) = [line for line in lines if line["logger"] == "distribution.requests"][:1]
+    assert (failed["status"], failed["event"]) == (503, "GET /readyz")
+    assert len(failed["request"]) == 16
+
+
+def _status(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as refused:
+        return refused.code
 
 
 def test_serve_on_a_taken_port_says_so(house: House) -> None:

@@ -20,6 +20,8 @@ from tests.simulators.builder import sbom, written
 from tests.simulators.house import House, Talker
 from tests.simulators.insider import unnoticed
 
+pytestmark = pytest.mark.both_databases
+
 
 def publish(house: House, version: str, libraries: dict[str, str] | None, **build: Any) -> None:
     """A release with an SBOM of these, or without one."""

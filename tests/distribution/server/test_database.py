@@ -6,14 +6,15 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from sqlmodel import select
 
-from distribution import audit
-from distribution import database as databases
+from distribution import audit, engines
 from distribution.database import Database, check_answers
 from distribution.errors import Misconfigured, Unavailable
 from distribution.settings import Settings
 from distribution.tables import Client
 from manifests.rollout import Ring
 from tests.simulators.house import House
+
+pytestmark = pytest.mark.both_databases
 
 MOMENT = datetime(2026, 11, 25, 9, 0, tzinfo=timezone(timedelta(hours=7)))
 ADDED = audit.Deed("ani", "client.add", "client warung")
@@ -55,12 +56,12 @@ def test_a_reader_does_not_wait_for_a_writer(house: House) -> None:
 def test_a_writer_that_waits_too_long_is_told_to_try_again(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(databases, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(engines, "BUSY_SECONDS", 0.1)
     impatient = Database.open(house.server.settings)
     with house.database.writing() as writer:
         writer.add(Client(id="warung", created_at=MOMENT))
         audit.note(writer, ADDED, MOMENT)
-        with pytest.raises(Unavailable, match="locked"), impatient.writing():
+        with pytest.raises(Unavailable, match="lock"), impatient.writing():
             pass
     impatient.close()
 
@@ -81,6 +82,7 @@ def test_one_at_a_time_does_what_must_be_done_alone(house: House) -> None:
     assert entered == ["first", "other"]
 
 
+@pytest.mark.sqlite_only
 def test_a_broken_file_is_a_sentence(house: House) -> None:
     house.database.close()
     for name in ("hsp.db-wal", "hsp.db-shm"):
@@ -91,6 +93,7 @@ def test_a_broken_file_is_a_sentence(house: House) -> None:
 
 
 @pytest.mark.parametrize("url", ["nonsense", "postgresql+nothing://x/y", "oracle://x/y"])
+@pytest.mark.sqlite_only
 def test_a_wrong_url_is_a_sentence(house: House, url: str) -> None:
     settings = Settings(home=house.server.settings.home, database_url=url)
     with pytest.raises(Misconfigured, match="database_url"):

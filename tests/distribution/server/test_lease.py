@@ -13,6 +13,8 @@ from distribution import lease, scheduler
 from distribution.errors import LostLease
 from tests.simulators.house import PRODUCT, House, schedule
 
+pytestmark = pytest.mark.both_databases
+
 LIFE = timedelta(seconds=60)
 
 

@@ -6,6 +6,7 @@ import urllib.request
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
@@ -14,6 +15,8 @@ from distribution.brakes import Scope
 from distribution.rollouts import Word
 from tests.distribution.server.test_api_agents import url as url
 from tests.simulators.house import PRODUCT, House, schedule
+
+pytestmark = pytest.mark.both_databases
 
 ALL = 10_000
 WATI = Word("wati", "stock-taking")

@@ -1,8 +1,6 @@
 """A database of yesterday over a repository of today: refused, then repaired, nothing forgotten."""
 
-import shutil
-import sqlite3
-from contextlib import closing
+from pathlib import Path
 
 import pytest
 import time_machine
@@ -18,6 +16,7 @@ from distribution.rollouts import Word
 from manifests.freeze import Freeze
 from manifests.rollout import Rollout, RolloutPlan
 from manifests.target_paths import plan_path
+from tests.simulators.estate_databases import keep_copy, put_back
 from tests.simulators.house import PRODUCT, House, schedule
 
 ALL = 10_000
@@ -27,6 +26,8 @@ CLOSING = Freeze.model_validate(
 NIGHT = CLOSING.model_copy(update={"name": "night", "rule": "FREQ=DAILY"})
 WATI = Word("wati", "prices are missing")
 
+COPIES: dict[Path, str] = {}
+
 
 def published(house: House) -> RolloutPlan:
     return RolloutPlan.from_bytes(catalogue.read_target(house.server.store, plan_path(PRODUCT)))
@@ -34,18 +35,14 @@ def published(house: House) -> RolloutPlan:
 
 def yesterday(house: House) -> None:
     """Keep a copy of the database, as a backup does."""
-    home = house.server.settings.home
-    with closing(sqlite3.connect(home / "hsp.db")) as live:
-        live.execute(f"VACUUM INTO '{home / 'backup.db'}'")
+    house.database.close()
+    COPIES[house.estate.folder] = keep_copy(house.server.settings)
 
 
 def restore(house: House) -> None:
     """Put the copy in its place."""
     house.database.close()
-    home = house.server.settings.home
-    for file in home.glob("hsp.db*"):
-        file.unlink()
-    shutil.move(home / "backup.db", home / "hsp.db")
+    put_back(house.server.settings, COPIES.pop(house.estate.folder))
 
 
 def by_version(plan: RolloutPlan) -> dict[str, Rollout]:

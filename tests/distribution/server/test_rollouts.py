@@ -15,6 +15,8 @@ from signing.errors import StoreFailed
 from signing.store import DirectoryStore
 from tests.simulators.house import BEGIN, PRODUCT, House, schedule
 
+pytestmark = pytest.mark.both_databases
+
 ALL = 10_000
 WHY = Word("ani", "prices are missing")
 

@@ -1,0 +1,6 @@
+"""What Alembic runs: in the transaction that ``distribution.schema`` has begun."""
+
+from alembic import context
+
+context.configure(connection=context.config.attributes["connection"], transactional_ddl=True)
+context.run_migrations()
