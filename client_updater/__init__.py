@@ -22,5 +22,5 @@ May import: the standard library, manifests, click, pydantic, tuf, urllib3, zsta
 cryptography and securesystemslib. Never signing, distribution, boto3, fastapi or sqlmodel.
 """
 
-AGENT_VERSION = "0.1.0"
+AGENT_VERSION = "0.2.0"
 """The distribution's version, said in check-ins; a test holds it to pyproject.toml."""

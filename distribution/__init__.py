@@ -18,8 +18,8 @@ store; the published plan is a repeatable consequence of the database.
 - what sites say: ``enrolment``, ``site_identity``, ``check_ins``, ``reports``, ``attempts``,
   ``watch``; ``site_keys`` (how a key is followed by the next); ``memory`` and what it is made of,
   from which most check-ins are answered
-- where it is kept: ``database`` and ``engines`` (one way into SQLite and PostgreSQL), ``schema`` and
-  ``migrations`` (Alembic); ``backup``
+- where it is kept: ``database`` and ``engines`` (one way into SQLite and PostgreSQL), ``schema``
+  and ``migrations`` (Alembic); ``backup``
 - for whoever runs it: ``doctor``, ``capacity`` (``hsp plan``)
 - who looks after it: ``desk``, ``explanation``; who hears of it: ``notify`` (boto3 for SMS)
 - for clients: ``clients``, ``languages``, ``gate_sentences``, ``receipts``, ``client_reports``
