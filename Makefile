@@ -5,13 +5,14 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint unit journeys bench agent docs release pictures screenshots torture threats format lock clean
+.PHONY: help setup demo test lint unit journeys bench agent docs release pictures screenshots test-postgres torture threats format lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo      the whole story on this machine (KEEP=1 leaves it running, STORE=s3 uses a real S3 server)"
 	@echo "make test      lint, types, import rules, unit tests, journeys"
 	@echo "make torture   power cuts, full disks, hostile servers and inputs at full length (an hour)"
+	@echo "make test-postgres  the server's unit tests once more, all of them on PostgreSQL"
 	@echo "make threats   the tests of every threat, one table (minutes; PAGE=1 writes docs/threats.md anew)"
 	@echo "make lint      ruff, mypy, import-linter"
 	@echo "make agent     the agent as one file, build/hsp-updater, for machines with python3 and no pip"
@@ -66,6 +67,9 @@ pictures: $(READY)
 
 screenshots: $(READY)
 	@$(BIN)/python -m infra.screenshots
+
+test-postgres: $(READY)
+	HSP_TEST_DATABASE=postgresql $(BIN)/pytest -n 2 -q tests/distribution
 
 torture: $(READY)
 	$(BIN)/python -m tests.torture
