@@ -81,13 +81,22 @@ def test_a_reader_goes_on_where_it_stopped(relay: str) -> None:
     assert _get(relay + NAME, Range=f"bytes={len(BODY)}-")[0] == 416
 
 
+BROKEN_OFF = 0
+
+
+def _status_of(url: str) -> int:
+    try:
+        return _get(url)[0]
+    except (OSError, HTTPException):
+        return BROKEN_OFF
+
+
 @pytest.mark.parametrize("fault", [Replaced(1, bytes(len(BODY))), Cut(1, 500_000)])
 def test_what_is_not_what_its_name_says_is_not_kept(
     relay: str, web: Web, tmp_path: Path, fault: Replaced | Cut
 ) -> None:
     web.faults[NAME] = [fault]
-    with pytest.raises((OSError, HTTPException)):
-        _get(relay + NAME)
+    assert _status_of(relay + NAME) in (BROKEN_OFF, 503), "as it was found out before or after"
     kept = tmp_path / "relay" / SHA256
     assert not kept.exists()
     assert _get(relay + NAME) == (200, BODY)

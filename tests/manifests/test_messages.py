@@ -120,7 +120,9 @@ def test_an_answer_can_slow_and_hold_an_agent_and_nothing_else() -> None:
     remembered = {"audit_checkpoint"}  # which no decision looks at, see test_witness
     # ``steps`` asks for what the site's own administrator lets support do, see test_remote_steps:
     # none of them installs anything.
-    assert fields == {"format", "approved", "steps"} | slows | knows | remembered
+    # ``session`` is for the next check-in alone; ``known_sequence`` asks for reports once more.
+    says_again = {"session", "known_sequence"}
+    assert fields == {"format", "approved", "steps"} | slows | knows | remembered | says_again
     evil = {"poll_seconds": 60, "install": "releases/app/6.6.6", "run": "rm -rf /", "force": True}
     assert CheckInAnswer.from_bytes(json.dumps(evil).encode()) == CheckInAnswer(poll_seconds=60)
 
