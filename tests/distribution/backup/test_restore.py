@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from distribution import check_ins, events, lease, plans, rollouts
+from distribution import check_ins, engines, events, lease, plans, rollouts
 from distribution.audit import examine
 from distribution.audit.chain import Kind
 from distribution.audit.log import Filter, last
@@ -57,9 +57,8 @@ def restore(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Re
     def restored(engine: str = "", **options: object) -> restoring.Restored:
         settings = house.server.settings
         house.database.close()
-        url = {"postgresql": lambda: shared().empty_database(), "": lambda: ""}[engine]()
-        if url:
-            monkeypatch.setenv("HSP_DATABASE_URL", url)
+        if engine == "postgresql" or engines.is_postgres(house.database.engine):
+            monkeypatch.setenv("HSP_DATABASE_URL", shared().empty_database())
         else:
             for file in settings.home.glob("hsp.db*"):
                 file.unlink()
