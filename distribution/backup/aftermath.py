@@ -77,6 +77,7 @@ def settle(
         for seq in range(moment.audit_seq + 1, min(audit_lost, moment.audit_seq + MOST) + 1):
             audit.note(session, audit.Deed(by, LOST, f"record {seq}", _WHY_LOST, role), now)
         session.commit()  # flushes and writes the record; the transaction is its caller's
+    go_on_numbering(connection)  # once more: the number of the last event was not given but chosen
 
 
 def _role(session: Session, by: str) -> str:

@@ -168,8 +168,9 @@ def test_rights_to_come_in_end(house: House, tmp_path: Path, restore: Restore) -
 
 
 @pytest.mark.usefixtures("shop")
+@pytest.mark.parametrize("engine", ["", "postgresql"])
 def test_numbers_of_events_jump_and_no_lease_is_held(
-    house: House, tmp_path: Path, restore: Restore
+    house: House, tmp_path: Path, restore: Restore, engine: str
 ) -> None:
     backup(house, tmp_path / "backup")
     for _ in range(3):
@@ -177,7 +178,7 @@ def test_numbers_of_events_jump_and_no_lease_is_held(
         house.site()
     with house.database.reading() as session:
         watched = events.newest(session)
-    restore()
+    restore(engine)
     again = opened(house)
     with again.database.reading() as session:
         first = events.after(session, watched)[0]
