@@ -19,7 +19,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import Popen
@@ -124,11 +124,10 @@ class Cluster:
     def _wait(self, port: int) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            with suppress(OSError, http.client.HTTPException):
-                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            with suppress(OSError, http.client.HTTPException), closing(connection):
                 connection.request("GET", "/healthz")
                 connection.getresponse().read()
-                connection.close()
                 return
             if self.running[f"serve-{port}"].poll() is not None:
                 break
@@ -231,9 +230,9 @@ class Line:
         asked = []
         for port in self.chance.sample(list(self.ports), min(2, len(self.ports))):
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=40)
+            asked.append(connection)
             with suppress(OSError, http.client.HTTPException):
                 connection.request("POST", path, body, {"Content-Type": "application/json"})
-                asked.append(connection)
         for connection in asked:
             with suppress(OSError, http.client.HTTPException):
                 connection.getresponse().read()

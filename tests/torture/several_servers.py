@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -223,14 +223,19 @@ def _den(folder: Path) -> Iterator[tuple[Cluster, Fleet]]:
         opened = Cluster.open(folder, PRODUCT, store=store, environment=s3.environment(), **told)
         with opened as cluster:
             cluster.start()
-            sites = []
-            for number in range(SITES):
-                line = Line(cluster.ports, PATIENCE_SECONDS, random.Random(number))
-                ring = Ring.PILOT if number < 4 else Ring.BROAD
-                sites.append(Caller(f"site-{number}", cluster.server, ring=ring, line=line))
-            with ThreadPoolExecutor(THREADS) as pool:
-                list(pool.map(_join, sites))
-            yield cluster, Fleet(cluster, sites)
+            with ExitStack() as lines:
+                sites = [_caller(number, cluster, lines) for number in range(SITES)]
+                with ThreadPoolExecutor(THREADS) as pool:
+                    list(pool.map(_join, sites))
+                yield cluster, Fleet(cluster, sites)
+
+
+def _caller(number: int, cluster: Cluster, lines: ExitStack) -> Caller:
+    line = lines.enter_context(
+        closing(Line(cluster.ports, PATIENCE_SECONDS, random.Random(number)))
+    )
+    ring = Ring.PILOT if number < 4 else Ring.BROAD
+    return Caller(f"site-{number}", cluster.server, ring=ring, line=line)
 
 
 def _join(site: Caller) -> None:
