@@ -153,7 +153,9 @@ class Fleet:
 
 def unit_costs() -> UnitCosts:
     """As they were measured for this release."""
-    return UnitCosts.model_validate_json(files("distribution").joinpath(COSTS_FILE).read_bytes())
+    return UnitCosts.model_validate_json(
+        files("distribution.capacity").joinpath(COSTS_FILE).read_bytes()
+    )
 
 
 def prices(path: Path | None = None) -> Prices:

@@ -1,7 +1,7 @@
 """Short messages to telephones by AWS SNS, through boto3.
 
-With ``bucket.py`` the only module that knows boto3. SNS takes no id, so a message that was sent
-just before a crash comes twice.
+With ``repository/bucket.py`` the only module that knows boto3. SNS takes no id, so a message that
+was sent just before a crash comes twice.
 """
 
 from typing import Any

@@ -2,10 +2,10 @@
 
     python -m tests.benchmarks.unit_costs
 
-Writes distribution/unit_costs.json. Requests and bytes are those of the real agent at the real
-server, counted as HTTP/1.1 without TLS: a CDN's or a bucket's bill counts the same. Processor time
-is the kernel's, of ``hsp serve`` and of all of PostgreSQL's processes, while thousands of sites
-speak. Bytes of the database are what its files grow by, indexes included.
+Writes distribution/capacity/unit_costs.json. Requests and bytes are those of the real agent at the
+real server, counted as HTTP/1.1 without TLS: a CDN's or a bucket's bill counts the same. Processor
+time is the kernel's, of ``hsp serve`` and of all of PostgreSQL's processes, while thousands of
+sites speak. Bytes of the database are what its files grow by, indexes included.
 """
 
 import json
@@ -27,11 +27,12 @@ from client_updater.enrolment import Newcomer
 from client_updater.loop import Stop
 from client_updater.poll import poll
 from client_updater.state import StateFolder
-from distribution import catalogue, enrolment
 from distribution.api.application import application
-from distribution.attempts import process_new
-from distribution.database import Database
+from distribution.database.sessions import Database
+from distribution.repository import catalogue
 from distribution.server import Server
+from distribution.sites import enrolment
+from distribution.sites.attempts import process_new
 from manifests.site import SiteProfile
 from tests.benchmarks import load, ours
 from tests.benchmarks.deltas import SIZES
@@ -43,7 +44,7 @@ from tests.simulators.ports import free_port
 from tests.simulators.postgres import Postgres
 from tests.simulators.staff import hire
 
-COSTS = Path("distribution/unit_costs.json")
+COSTS = Path("distribution/capacity/unit_costs.json")
 PRODUCT = "app"
 SITES, REPORTS_OF_EACH, ROWS = 300, 3, 20_000
 IN_FULL = "Hsp-Session: wanted"

@@ -152,7 +152,9 @@ def test_a_price_that_doubles_doubles_its_line_and_no_other() -> None:
 
 def test_the_unit_costs_of_this_release_have_everything() -> None:
     assert inputs.unit_costs().check_in_bytes > 0
-    assert json.loads(files("distribution").joinpath("unit_costs.json").read_text())["machine"]
+    assert json.loads(files("distribution.capacity").joinpath("unit_costs.json").read_text())[
+        "machine"
+    ]
 
 
 def test_an_operators_price_list(tmp_path: Path) -> None:
