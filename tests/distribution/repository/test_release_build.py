@@ -421,7 +421,7 @@ def test_memory_stays_bounded_whatever_the_size(tmp_path: Path, description: Pat
         import resource
         from datetime import UTC, datetime
         from pathlib import Path
-        from distribution import artifacts
+        from distribution.repository import artifacts
         from distribution.control.schedules import load_schedule
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         artifacts.build(

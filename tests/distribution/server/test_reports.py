@@ -238,7 +238,7 @@ CHILD = """
 import sys
 from pathlib import Path
 from datetime import datetime, UTC
-from distribution import reports
+from distribution.sites import reports
 from distribution.database.sessions import Database
 from distribution.settings import Settings
 database = Database.open(Settings.load(Path(sys.argv[1])))
