@@ -16,8 +16,8 @@ from typing import Any
 from sqlalchemy import func
 from sqlmodel import Session, col, delete, select
 
-from distribution.control_tables import EventRow
-from distribution.database import Database
+from distribution.control.control_tables import EventRow
+from distribution.database.sessions import Database
 from manifests.documents import to_json
 
 KEPT = timedelta(days=7)

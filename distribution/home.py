@@ -10,12 +10,12 @@ from pathlib import Path
 from securesystemslib.signer import SSlibKey
 
 from distribution.errors import Conflict, Misconfigured, Unavailable
-from distribution.online_keys import NAMES, NEXT, server_key
 from distribution.people import founding
 from distribution.people.accounts import checked_name
 from distribution.private_files import write_new
+from distribution.repository.online_keys import NAMES, NEXT, server_key
+from distribution.repository.store_errors import in_server_words
 from distribution.settings import SETTINGS_FILE, Settings
-from distribution.store_errors import in_server_words
 from signing.roles import SERVER
 from signing.sealed_key import ROUNDS, ROUNDS_FOR_RANDOM
 from signing.signers import generate, read_public, write_public

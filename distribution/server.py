@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from distribution.bucket import open_store
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.errors import Misconfigured
-from distribution.online_keys import OnlineKeys, load_online_keys, no_online_keys
+from distribution.repository.bucket import open_store
+from distribution.repository.online_keys import OnlineKeys, load_online_keys, no_online_keys
 from distribution.settings import Settings
 from signing.store import Store
 

@@ -17,13 +17,13 @@ from fastapi.dependencies.models import Dependant
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from distribution.api import cookies
-from distribution.catalogue import TrustState, trust_state
+from distribution.control.explanation import known_site
+from distribution.control.rollouts import Word
 from distribution.errors import TooLarge
-from distribution.explanation import known_site
 from distribution.people import sessions, tokens
 from distribution.people.limits import Limits
 from distribution.people.roles import Permission, Person
-from distribution.rollouts import Word
+from distribution.repository.catalogue import TrustState, trust_state
 from distribution.server import Server
 from manifests.errors import UpdateError
 

@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 
-from distribution import check_ins, enrolment, reports, site_keys
 from distribution.api import examples
 from distribution.api.access import (
     FOR_SITES,
@@ -17,7 +16,8 @@ from distribution.api.access import (
 from distribution.api.answers import errors
 from distribution.api.quick_reports import ADMITTED
 from distribution.desk import step_results
-from distribution.sealed import freely
+from distribution.sites import check_ins, enrolment, reports, site_keys
+from distribution.sites.sealed import freely
 from manifests.check_in import (
     CHECK_IN_TYPE,
     ENROLMENT_TYPE,

@@ -44,13 +44,13 @@ from distribution.api.observed import Observed
 from distribution.api.quick import Quick
 from distribution.api.request_ids import RequestIds
 from distribution.api.shield import Shield
-from distribution.database import check_answers
+from distribution.database.sessions import check_answers
 from distribution.errors import Unavailable
-from distribution.loop import Scheduler
-from distribution.memory import Memory
 from distribution.people.limits import Limits
 from distribution.people.oidc_settings import provider_of
-from distribution.report_batches import Batches
+from distribution.quick.memory import Memory
+from distribution.quick.report_batches import Batches
+from distribution.scheduling.loop import Scheduler
 from distribution.server import Server
 
 TRUST_AHEAD_SECONDS = 2

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from distribution import calendar_access, calendar_export
 from distribution.api import examples
 from distribution.api.access import FOR_ALL, NowDep, ServerDep
 from distribution.api.answers import errors
+from distribution.calendars import calendar_access, calendar_export
 
 router = APIRouter(tags=["calendars"])
 

@@ -4,7 +4,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
-from distribution import clients
 from distribution.api import client_report_examples as examples
 from distribution.api.access import NowDep, ServerDep, allowed
 from distribution.api.answers import errors
@@ -15,6 +14,7 @@ from distribution.client_reports.month import month as month_of
 from distribution.client_reports.period import Period, zone_of_client
 from distribution.client_reports.sheet import Part
 from distribution.people.roles import Permission, Person
+from distribution.sites import clients
 
 router = APIRouter(tags=["reports"])
 

@@ -4,12 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from distribution import component_index, components
 from distribution.api import examples
 from distribution.api.access import NowDep, OwnSiteDep, ServerDep, allowed
 from distribution.api.answers import errors
-from distribution.components import Affected, ProductBill
 from distribution.people.roles import Permission, Person
+from distribution.sites import component_index, components
+from distribution.sites.components import Affected, ProductBill
 from manifests.component_range import ComponentRange
 
 router = APIRouter(tags=["components"])

@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
-from distribution import approvals, brakes, plans, rollouts
 from distribution.api import examples
 from distribution.api.access import (
     NowDep,
@@ -18,10 +17,11 @@ from distribution.api.access import (
 )
 from distribution.api.answers import errors
 from distribution.api.rollouts import MAX_BODY_BYTES, Number, Reason, reason_body, says, shown
-from distribution.brakes import BrakeRecord, Scope
+from distribution.control import approvals, brakes, plans, rollouts
+from distribution.control.brakes import BrakeRecord, Scope
+from distribution.control.progress import RolloutProgress
+from distribution.control.rollouts import Word
 from distribution.people.roles import Permission, Person
-from distribution.progress import RolloutProgress
-from distribution.rollouts import Word
 from distribution.server import Server
 from manifests.documents import parse_json, validated
 from manifests.target_paths import Identifier

@@ -6,13 +6,12 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
-from distribution import catalogue
 from distribution.api import desk_examples, examples
 from distribution.api.access import NowDep, ServerDep, allowed, body_of
 from distribution.api.answers import errors
 from distribution.api.languages import WishesDep
 from distribution.api.rollouts import MAX_BODY_BYTES, Number, Reason, reason_body
-from distribution.columns import BIGGEST
+from distribution.database.columns import BIGGEST
 from distribution.desk import queue as queues
 from distribution.desk import symptoms, ticket_work, tickets
 from distribution.desk.queue import LineKind, QueueLine
@@ -20,6 +19,7 @@ from distribution.desk.symptoms import SymptomsView, Told
 from distribution.desk.ticket_views import IncidentView, Ticket, TicketLine, Which
 from distribution.languages import Language
 from distribution.people.roles import Permission, Person
+from distribution.repository import catalogue
 from distribution.server import Server
 from manifests.documents import parse_json, validated
 from manifests.failures import Tier

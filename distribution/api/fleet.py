@@ -5,18 +5,21 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from distribution import catalogue, explanation, openings, site_identity, site_records
 from distribution.api import examples
 from distribution.api.access import NowDep, OnlineSinceDep, OwnSiteDep, ServerDep, allowed
 from distribution.api.answers import errors
 from distribution.api.languages import WishesDep
 from distribution.api.rollouts import Reason, reason_body, says
-from distribution.catalogue import TrustState
-from distribution.explanation import Explanation
-from distribution.openings import WindowRecord
+from distribution.calendars import openings
+from distribution.calendars.openings import WindowRecord
+from distribution.control import explanation
+from distribution.control.explanation import Explanation
+from distribution.control.rollouts import Word
 from distribution.people.roles import Permission, Person
-from distribution.rollouts import Word
-from distribution.site_records import Overview, SiteDetails, SiteRecord
+from distribution.repository import catalogue
+from distribution.repository.catalogue import TrustState
+from distribution.sites import site_identity, site_records
+from distribution.sites.site_records import Overview, SiteDetails, SiteRecord
 
 router = APIRouter(tags=["fleet"])
 

@@ -4,12 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from distribution import freezes, plans
 from distribution.api import examples
 from distribution.api.access import NowDep, ServerDep, allowed, body_of, lifter, word
 from distribution.api.answers import errors
 from distribution.api.rollouts import MAX_BODY_BYTES, Number, Reason, reason_body
-from distribution.freeze_records import Announced, Scope
+from distribution.calendars import freezes
+from distribution.calendars.freeze_records import Announced, Scope
+from distribution.control import plans
 from distribution.people.roles import Permission, Person
 from manifests.documents import parse_json, validated
 from manifests.freeze import Freeze

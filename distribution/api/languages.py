@@ -6,10 +6,10 @@ from typing import Annotated
 from fastapi import Depends, Header
 from sqlmodel import Session
 
-from distribution import clients
 from distribution.api.access import ServerDep
-from distribution.explanation import known_site
+from distribution.control.explanation import known_site
 from distribution.languages import Language, for_request
+from distribution.sites import clients
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from distribution.api import examples
 from distribution.api.access import NowDep, ServerDep, allowed, body_of, word
 from distribution.api.answers import errors
 from distribution.api.rollouts import MAX_BODY_BYTES, Number, Reason, reason_body, says
+from distribution.control.rollouts import Word
 from distribution.errors import Invalid
 from distribution.notify import channels
 from distribution.notify.channels import NewChannel
@@ -16,7 +17,6 @@ from distribution.notify.listing import Channel, listed
 from distribution.notify.states import Kind
 from distribution.notify.wishes import Wish
 from distribution.people.roles import Permission, Person
-from distribution.rollouts import Word
 from manifests.documents import parse_json, validated
 from manifests.free_text import MAX_REASON_BYTES
 

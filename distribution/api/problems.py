@@ -12,7 +12,8 @@ from distribution.api.answers import errors
 from distribution.api.desk import READS, TICKET, BodyDep, Note, ReaderDep, given, ticket_of
 from distribution.api.languages import WishesDep
 from distribution.api.rollouts import Number, Reason, reason_body
-from distribution.columns import BIGGEST
+from distribution.control.explanation import known_site
+from distribution.database.columns import BIGGEST
 from distribution.desk import (
     handing_over,
     known_issue_work,
@@ -26,7 +27,6 @@ from distribution.desk.known_issues import HeldNotice, KnownIssueView
 from distribution.desk.overrides import Change, FailureView
 from distribution.desk.problem_work import ClientsSites
 from distribution.desk.ticket_views import Ticket
-from distribution.explanation import known_site
 from distribution.languages import Language
 from distribution.notify import trackers
 from distribution.people.roles import Permission, Person

@@ -19,13 +19,13 @@ from distribution.api.quick_check_ins import QuickCheckIns
 from distribution.api.quick_reports import QuickReports
 from distribution.api.request_ids import HEADER, new_id
 from distribution.api.shield import host_of
-from distribution.check_ins import MAX_CHECK_IN_BYTES
-from distribution.memory import Memory
 from distribution.people.limits import Limits
-from distribution.report_batches import Batches
+from distribution.quick.memory import Memory
+from distribution.quick.report_batches import Batches
 from distribution.settings import Settings
+from distribution.sites.check_ins import MAX_CHECK_IN_BYTES
+from distribution.sites.told import Newest
 from distribution.telemetry import counters
-from distribution.told import Newest
 from manifests.install_report import MAX_REPORT_BYTES
 
 CHECK_IN, REPORT = "/v1/check-in", "/v1/reports"

@@ -10,12 +10,12 @@ import msgspec
 from starlette.types import Scope
 
 from distribution.errors import TooMany
-from distribution.memory import HEARD_IN_FULL, Answers, Memory
 from distribution.people.rates import Rate
-from distribution.signs_of_life import Sign
-from distribution.site_memory import Known
-from distribution.snapshots import Snapshot
-from distribution.told import Newest
+from distribution.quick.memory import HEARD_IN_FULL, Answers, Memory
+from distribution.quick.signs_of_life import Sign
+from distribution.quick.site_memory import Known
+from distribution.quick.snapshots import Snapshot
+from distribution.sites.told import Newest
 from manifests.check_in import CHECK_IN_TYPE, SESSION_HEADER
 from manifests.envelope import unwrapped
 from manifests.repetition import Spoken, spoken

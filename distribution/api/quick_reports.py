@@ -7,9 +7,9 @@ from datetime import datetime
 from starlette.types import Scope
 
 from distribution.errors import TooMany
-from distribution.memory import Memory
 from distribution.people.rates import Rate
-from distribution.report_batches import Batches, Outcome, Signed
+from distribution.quick.memory import Memory
+from distribution.quick.report_batches import Batches, Outcome, Signed
 from manifests.check_in import ReportReceipt
 from manifests.documents import to_json
 from manifests.envelope import unwrapped

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter
 
-from distribution import catalogue
 from distribution.api import examples
 from distribution.api.access import ServerDep, allowed
 from distribution.api.answers import errors
 from distribution.people.roles import Permission, Person
+from distribution.repository import catalogue
 from manifests.release import Release, Severity
 from manifests.target_paths import Lane
 

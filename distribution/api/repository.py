@@ -18,8 +18,8 @@ from fastapi.responses import FileResponse, Response
 from distribution.api.access import FOR_ALL, ServerDep
 from distribution.api.answers import errors
 from distribution.errors import NotFound, OtherFile
+from distribution.repository.store_errors import in_server_words
 from distribution.server import Server
-from distribution.store_errors import in_server_words
 from signing.errors import StoreError
 from signing.store import DirectoryStore, checked_key
 

@@ -4,14 +4,14 @@ from typing import Annotated
 
 from fastapi import APIRouter
 
-from distribution import break_glass, reviews
 from distribution.api import examples
 from distribution.api.access import NowDep, ServerDep, allowed
 from distribution.api.answers import errors
 from distribution.api.rollouts import Number, Reason, reason_body, says
+from distribution.control.rollouts import Word
+from distribution.emergency import break_glass, reviews
+from distribution.emergency.reviews import Review
 from distribution.people.roles import Permission, Person
-from distribution.reviews import Review
-from distribution.rollouts import Word
 
 router = APIRouter(tags=["reviews"])
 

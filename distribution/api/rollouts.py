@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, Field
 
-from distribution import plans, progress, rollouts
 from distribution.api import examples
 from distribution.api.access import (
     NowDep,
@@ -18,11 +17,12 @@ from distribution.api.access import (
     word,
 )
 from distribution.api.answers import errors
-from distribution.columns import BIGGEST
-from distribution.database import Database
+from distribution.control import plans, progress, rollouts
+from distribution.control.progress import RolloutProgress
+from distribution.control.rollouts import Word
+from distribution.database.columns import BIGGEST
+from distribution.database.sessions import Database
 from distribution.people.roles import Permission, Person
-from distribution.progress import RolloutProgress
-from distribution.rollouts import Word
 from distribution.server import Server
 from manifests.documents import parse_json, validated
 from manifests.free_text import MAX_REASON_BYTES

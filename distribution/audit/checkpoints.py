@@ -18,12 +18,12 @@ from distribution import audit
 from distribution.audit import keys, log
 from distribution.audit.records import moment
 from distribution.audit.tables import AuditRow, CheckpointRow
-from distribution.bucket import create_kept, open_audit_store
+from distribution.database.engines import is_postgres
 from distribution.desk import own_problems
-from distribution.engines import is_postgres
 from distribution.errors import Misconfigured
+from distribution.repository.bucket import create_kept, open_audit_store
+from distribution.repository.store_errors import in_server_words
 from distribution.server import Server
-from distribution.store_errors import in_server_words
 from manifests import envelope
 from manifests.audit_checkpoint import CHECKPOINT_TYPE, AuditCheckpoint
 from manifests.errors import ManifestError

@@ -24,9 +24,9 @@ from distribution.audit.chain import (
     verify,
 )
 from distribution.backup import gaps
-from distribution.bucket import open_audit_store
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.errors import Invalid
+from distribution.repository.bucket import open_audit_store
 from distribution.settings import Settings
 from signing.store import Store
 

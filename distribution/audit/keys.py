@@ -13,11 +13,11 @@ from pathlib import Path
 from securesystemslib.signer import Key, Signer
 
 from distribution.errors import Unavailable
-from distribution.online_keys import server_key
 from distribution.private_files import write_over
+from distribution.repository.online_keys import server_key
+from distribution.repository.store_errors import in_server_words
 from distribution.server import given_passphrase
 from distribution.settings import Settings
-from distribution.store_errors import in_server_words
 from signing.roles import SERVER
 from signing.sealed_key import ROUNDS, ROUNDS_FOR_RANDOM
 from signing.signers import (

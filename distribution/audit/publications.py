@@ -13,8 +13,8 @@ from sqlmodel import Session, select
 
 from distribution.audit.records import Deed, note
 from distribution.audit.tables import PublishedRole
-from distribution.database import Database
-from distribution.store_errors import in_server_words
+from distribution.database.sessions import Database
+from distribution.repository.store_errors import in_server_words
 from signing.errors import SigningError
 from signing.metadata import metadata_key, payload
 from signing.roles import ROLLOUTS, ROOT, TARGETS, delegations_of, row_of, signatories

@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session as OrmSession
 from sqlalchemy.sql.dml import UpdateBase
 from sqlmodel import Session, col, select
 
-from distribution import change_stamps
 from distribution.audit import chain
 from distribution.audit.coverage import rule_of
 from distribution.audit.records import Book, Entry, NotNoted, changes_of, moment
 from distribution.audit.tables import AuditRow
-from distribution.control_tables import EventRow
+from distribution.control.control_tables import EventRow
+from distribution.quick import change_stamps
 
 
 class AuditedSession(Session):

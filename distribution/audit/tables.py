@@ -2,8 +2,8 @@
 
 from sqlmodel import Field, SQLModel
 
-from distribution import tables  # noqa: F401 - their naming
-from distribution.columns import BigInt, text
+from distribution.database import tables  # noqa: F401 - their naming
+from distribution.database.columns import BigInt, text
 
 
 class AuditRow(SQLModel, table=True):

@@ -8,11 +8,11 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from distribution import alarms
 from distribution.audit import checkpoints, keys, log
 from distribution.audit.tables import AuditRow
 from distribution.backup import gaps
 from distribution.settings import Settings
+from distribution.sites import alarms
 from manifests.audit_checkpoint import AuditCheckpoint, claimed
 from manifests.failures import FailureCode
 from signing.errors import SigningError

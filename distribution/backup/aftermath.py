@@ -16,13 +16,13 @@ from distribution.audit.session import AuditedSession
 from distribution.backup.loading import go_on_numbering
 from distribution.backup.manifest import Moment
 from distribution.backup.tables import AskAgain, RestoreRow
-from distribution.control_tables import EventRow
+from distribution.control.control_tables import EventRow
+from distribution.database.tables import Invitation, Receipt, Site
 from distribution.errors import NotAllowed
 from distribution.people import accounts
 from distribution.people.roles import Permission
 from distribution.people.tables import ApiToken
 from distribution.settings import Settings
-from distribution.tables import Invitation, Receipt, Site
 
 RESTORED = "backup.restore"
 LOST = "backup.lost"

@@ -7,10 +7,10 @@ has the numbers that they gave it: they publish again what they have published s
 
 from datetime import datetime
 
-from distribution.commit import commit, retried
-from distribution.online_keys import OnlineKeys
-from distribution.online_roles import online_roles, sign_next
-from distribution.store_errors import in_server_words
+from distribution.repository.commit import commit, retried
+from distribution.repository.online_keys import OnlineKeys
+from distribution.repository.online_roles import online_roles, sign_next
+from distribution.repository.store_errors import in_server_words
 from signing.store import Store
 from signing.update_repository import Repository
 

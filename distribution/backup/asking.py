@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from sqlmodel import Session, col, func, select
 
 from distribution.backup.tables import AskAgain, RestoreRow
-from distribution.tables import Receipt, Site
+from distribution.database.tables import Receipt, Site
 from manifests.check_in import CheckIn
 
 TRIES = 3

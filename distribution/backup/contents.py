@@ -12,8 +12,8 @@ import msgspec
 from sqlalchemy import Boolean, Column, Float, Integer, LargeBinary, Table
 from sqlmodel import SQLModel
 
-from distribution import database  # noqa: F401 - it fills the metadata
-from distribution.columns import UtcDateTime
+from distribution.database import sessions as database  # noqa: F401 - it fills the metadata
+from distribution.database.columns import UtcDateTime
 
 LEFT_OUT: Mapping[str, str] = {
     "eventrow": "told to whoever watches, and forgotten after days; numbers go on above them",

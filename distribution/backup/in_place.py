@@ -14,10 +14,10 @@ from distribution.audit.tables import AuditRow
 from distribution.backup import aftermath, contents, restoring
 from distribution.backup.manifest import Moment
 from distribution.backup.restoring import Caught
-from distribution.bucket import open_store
-from distribution.database import Database
+from distribution.database.sessions import Database
+from distribution.database.tables import Receipt, Site
+from distribution.repository.bucket import open_store
 from distribution.settings import Settings
-from distribution.tables import Receipt, Site
 
 _KEPT = frozenset({"eventrow"})
 """Left out of backups because there are so many; here they are as good as the rest."""

@@ -14,16 +14,17 @@ from sqlalchemy import select as select_columns
 from sqlalchemy.engine import make_url
 from sqlmodel import col, select
 
-from distribution import audit, schema
+from distribution import audit
 from distribution.audit.chain import BEGINNING
 from distribution.audit.tables import AuditRow
 from distribution.backup import contents, files, repository
 from distribution.backup.manifest import FILE, KEYS, SETTINGS, TABLES, Manifest, TableFile
-from distribution.bucket import open_store
-from distribution.control_tables import EventRow
-from distribution.database import Database
-from distribution.engines import answers, reader_of
+from distribution.control.control_tables import EventRow
+from distribution.database import schema
+from distribution.database.engines import answers, reader_of
+from distribution.database.sessions import Database
 from distribution.errors import Unavailable
+from distribution.repository.bucket import open_store
 from distribution.settings import Settings
 
 MADE = "backup.make"

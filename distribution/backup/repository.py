@@ -16,8 +16,8 @@ from pathlib import Path
 from distribution.backup import files
 from distribution.backup.manifest import LISTING, REPOSITORY, Manifest, RepositoryPart
 from distribution.errors import Invalid
+from distribution.repository.store_errors import in_server_words
 from distribution.settings import Settings
-from distribution.store_errors import in_server_words
 from signing.errors import AlreadyStored, NotStored
 from signing.metadata import TIMESTAMP_KEY, target_key
 from signing.roles import TARGETS, delegations_of

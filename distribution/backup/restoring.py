@@ -9,17 +9,19 @@ from pathlib import Path
 
 from sqlalchemy import Connection, text
 
-from distribution import catalogue, engines, repair, schema
 from distribution.audit import checkpoints, keys, publications
 from distribution.backup import aftermath, files, loading, repository
 from distribution.backup import manifest as described
 from distribution.backup.manifest import KEYS, SETTINGS, Manifest
-from distribution.bucket import open_audit_store, open_store
-from distribution.database import Database
-from distribution.engines import answers
+from distribution.database import engines, schema
+from distribution.database.engines import answers
+from distribution.database.sessions import Database
 from distribution.errors import Conflict, DistributionError, Invalid, NotFound, Unavailable
+from distribution.repository import catalogue
+from distribution.repository.bucket import open_audit_store, open_store
+from distribution.repository.store_errors import in_server_words
+from distribution.scheduling import repair
 from distribution.settings import SETTINGS_FILE, Settings
-from distribution.store_errors import in_server_words
 from manifests.audit_checkpoint import AuditCheckpoint
 from signing.store import Store
 

@@ -5,11 +5,11 @@ against them: it keeps people from mistakes, and the record says who it was. The
 signatures, and the API for everybody who is not at this machine.
 """
 
-from distribution.database import Database
+from distribution.control.rollouts import Word
+from distribution.database.sessions import Database
 from distribution.errors import NotAllowed
 from distribution.people import accounts
 from distribution.people.roles import Permission, Person
-from distribution.rollouts import Word
 
 
 def acting(database: Database, by: str, permission: Permission) -> Person:

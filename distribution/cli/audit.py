@@ -15,7 +15,7 @@ from distribution.audit.examine import Examined
 from distribution.audit.log import AuditRecord, Filter
 from distribution.cli import show
 from distribution.cli.files import write_file
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.errors import NotFound
 from distribution.settings import Settings
 from manifests.errors import EXIT_DATA

@@ -7,7 +7,7 @@ import click
 from distribution.backup import making, restoring
 from distribution.backup.manifest import Manifest
 from distribution.cli import acting, show
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.people.roles import Permission
 from distribution.server import utc_now
 from distribution.settings import Settings

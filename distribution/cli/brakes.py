@@ -2,10 +2,10 @@
 
 import click
 
-from distribution import brakes, plans
-from distribution.brakes import BrakeRecord, Scope
 from distribution.cli import acting, show
-from distribution.database import Database
+from distribution.control import brakes, plans
+from distribution.control.brakes import BrakeRecord, Scope
+from distribution.database.sessions import Database
 from distribution.people.roles import Permission
 from distribution.server import Server, utc_now
 from distribution.settings import Settings

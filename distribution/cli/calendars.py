@@ -6,22 +6,22 @@ from pathlib import Path
 
 import click
 
-from distribution import (
+from distribution.calendars import (
     calendar_access,
     calendar_export,
-    catalogue,
     freeze_records,
     freezes,
-    plans,
     policy_toml,
 )
-from distribution.calendar_import import read_freezes, read_policy
+from distribution.calendars.calendar_import import read_freezes, read_policy
+from distribution.calendars.freeze_records import Announced, Scope
 from distribution.cli import acting, show
 from distribution.cli.files import read_file, write_file
-from distribution.database import Database
+from distribution.control import plans
+from distribution.database.sessions import Database
 from distribution.errors import Invalid, UnknownProduct
-from distribution.freeze_records import Announced, Scope
 from distribution.people.roles import Permission
+from distribution.repository import catalogue
 from distribution.server import Server, utc_now
 from distribution.settings import Settings
 from manifests.documents import validated

@@ -4,18 +4,18 @@ from pathlib import Path
 
 import click
 
-from distribution import clients
 from distribution.cli import acting, show
 from distribution.cli.files import write_file
 from distribution.client_reports.formats import Format, written
 from distribution.client_reports.month import month as month_of
 from distribution.client_reports.period import Period, zone_of_client
 from distribution.client_reports.sheet import Part
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.languages import Language
 from distribution.people.roles import Permission
 from distribution.server import utc_now
 from distribution.settings import Settings
+from distribution.sites import clients
 
 LANGUAGES = click.Choice([language.value for language in Language])
 SERVERS_OWN = "default"

@@ -2,12 +2,12 @@
 
 import click
 
-from distribution import component_index, components
-from distribution.bucket import open_store
 from distribution.cli import show
-from distribution.database import Database
+from distribution.database.sessions import Database
+from distribution.repository.bucket import open_store
 from distribution.server import utc_now
 from distribution.settings import Settings
+from distribution.sites import component_index, components
 from manifests.component_range import ComponentRange
 
 

@@ -4,8 +4,8 @@ import json
 
 import click
 
-from distribution import schema
-from distribution.database import Database
+from distribution.database import schema
+from distribution.database.sessions import Database
 from distribution.migrations import HEAD, oldest_for
 from distribution.settings import Settings
 

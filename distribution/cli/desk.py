@@ -4,13 +4,13 @@ from datetime import datetime
 
 import click
 
-from distribution import catalogue
-from distribution.bucket import open_store
 from distribution.cli import acting, show
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.desk import queue, ticket_work, tickets
 from distribution.desk.ticket_views import IncidentView, Ticket, TicketLine, Which
 from distribution.languages import Language
+from distribution.repository import catalogue
+from distribution.repository.bucket import open_store
 from distribution.server import utc_now
 from distribution.settings import Settings
 from manifests.failures import Tier

@@ -12,14 +12,14 @@ from typing import Any
 import click
 
 from distribution.cli import acting, show
-from distribution.control_tables import DrillRow
-from distribution.database import Database
+from distribution.control.control_tables import DrillRow
+from distribution.database.sessions import Database
 from distribution.drills import expiring, left_behind, people, records, server_keys
 from distribution.drills.people import COMPROMISED, THEFTS, Theft
 from distribution.drills.steps import Drill, Scene
 from distribution.people.roles import Permission
+from distribution.repository.store_errors import in_server_words
 from distribution.settings import Settings
-from distribution.store_errors import in_server_words
 from manifests.terminal import shown
 from signing.cli import utc_now
 from signing.signers import read_public

@@ -10,21 +10,22 @@ from pathlib import Path
 import click
 from packaging.version import Version
 
-from distribution import artifacts, rollouts
-from distribution.bucket import open_store
 from distribution.cli import acting, show
 from distribution.cli.drafts import draft_option, new_draft
 from distribution.cli.publishing import published
 from distribution.cli.rollouts import publish_plan, signed_release
-from distribution.database import Database
+from distribution.control import rollouts
+from distribution.control.schedules import load_schedule
+from distribution.database.sessions import Database
+from distribution.database.tables import Problem
 from distribution.desk import ticket_work
 from distribution.errors import Conflict, UnknownRollout
 from distribution.people.roles import Permission
-from distribution.schedules import load_schedule
+from distribution.repository import artifacts
+from distribution.repository.bucket import open_store
+from distribution.repository.store_errors import in_server_words
 from distribution.server import Server, utc_now
 from distribution.settings import Settings
-from distribution.store_errors import in_server_words
-from distribution.tables import Problem
 from manifests.release import ReleaseManifest
 from manifests.rollout import Schedule, SiteFilter
 from manifests.target_paths import Lane, ReleasePath

@@ -7,11 +7,11 @@ import click
 
 from distribution.cli import show
 from distribution.errors import Invalid
-from distribution.media import STICK_LIFE
-from distribution.media import export_media as write_media
-from distribution.media_import import import_media as take_media
 from distribution.server import Server, utc_now
 from distribution.settings import Settings
+from distribution.sites.media import STICK_LIFE
+from distribution.sites.media import export_media as write_media
+from distribution.sites.media_import import import_media as take_media
 from manifests.terminal import shown
 
 _folder = click.Path(path_type=Path, file_okay=False)

@@ -3,7 +3,7 @@
 import click
 
 from distribution.cli import acting, show
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.desk.news import News
 from distribution.errors import Invalid
 from distribution.languages import Language

@@ -28,7 +28,7 @@ from distribution.cli import (
     symptoms,
 )
 from distribution.errors import Misconfigured
-from distribution.loop import Scheduler
+from distribution.scheduling.loop import Scheduler
 from distribution.server import Server
 from distribution.settings import Settings
 from distribution.telemetry import logs, traces

@@ -7,21 +7,17 @@ from pathlib import Path
 
 import click
 
-from distribution import (
-    fleet,
-    plans,
-    preview_picture,
-    synthesis,
-)
-from distribution.bucket import open_store
 from distribution.cli import rollouts, show
 from distribution.cli.files import read_file, write_file
-from distribution.database import Database
+from distribution.control import fleet, plans
+from distribution.control.schedules import load_schedule
+from distribution.database.sessions import Database
 from distribution.errors import Invalid
-from distribution.fleet_file import FleetFile
-from distribution.planned import Planned, PlannedWave, Preview, Question
-from distribution.preview import preview
-from distribution.schedules import load_schedule
+from distribution.planning import preview_picture, synthesis
+from distribution.planning.fleet_file import FleetFile
+from distribution.planning.planned import Planned, PlannedWave, Preview, Question
+from distribution.planning.preview import preview
+from distribution.repository.bucket import open_store
 from distribution.server import utc_now
 from distribution.settings import Settings
 from manifests.documents import validated

@@ -6,7 +6,7 @@ from datetime import timedelta
 import click
 
 from distribution.cli import acting, show
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.desk import (
     handing_over,
     known_issue_work,

@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from distribution import home
-from distribution.bucket import open_store
 from distribution.cli.drafts import draft_option, new_draft, out_option
+from distribution.repository.bucket import open_store
+from distribution.repository.store_errors import in_server_words
 from distribution.settings import Settings
-from distribution.store_errors import in_server_words
 from manifests.provenance import SLSA_V1
 from signing import propose
 from signing.build_policy import BuildPolicy, policy_of, read_policy

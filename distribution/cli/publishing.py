@@ -6,16 +6,16 @@ from pathlib import Path
 
 import click
 
-from distribution import publish
 from distribution.audit import publications
-from distribution.bucket import open_store
 from distribution.cli import show
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.drills import records
+from distribution.emergency.reviewed_publish import reviewed
 from distribution.errors import DistributionError
 from distribution.people import own_proposals
-from distribution.publish import Published
-from distribution.reviewed_publish import reviewed
+from distribution.repository import publish
+from distribution.repository.bucket import open_store
+from distribution.repository.publish import Published
 from distribution.server import open_online_keys
 from distribution.settings import Settings
 from signing.cli import utc_now

@@ -7,9 +7,9 @@ import click
 
 from distribution.cli.files import write_file
 from distribution.client_reports.period import Period, zone_of_client
-from distribution.database import Database
+from distribution.control.explanation import known_site
+from distribution.database.sessions import Database
 from distribution.errors import Invalid
-from distribution.explanation import known_site
 from distribution.receipts import export as exports
 from distribution.receipts.command import verify
 from distribution.settings import Settings

@@ -3,7 +3,7 @@
 import click
 
 from distribution.cli import acting, show
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.desk import diagnostics, remote_steps
 from distribution.desk.remote_steps import StepRecord, Wanted
 from distribution.people.roles import Permission

@@ -2,11 +2,13 @@
 
 import click
 
-from distribution import audit, plans, repair
+from distribution import audit
 from distribution.backup import ahead, in_place
 from distribution.backup.restoring import TO_DO
 from distribution.cli import acting, show
+from distribution.control import plans
 from distribution.people.roles import Permission
+from distribution.scheduling import repair
 from distribution.server import Server, utc_now
 from distribution.settings import Settings
 from manifests.terminal import shown

@@ -9,16 +9,18 @@ from typing import Any
 
 import click
 
-from distribution import artifacts, catalogue, deltas, home, withdrawals
-from distribution.bucket import open_store
+from distribution import home
 from distribution.cli import show
 from distribution.cli.drafts import draft_option, new_draft, out_option
-from distribution.database import Database
-from distribution.published_schemas import SCHEMAS
-from distribution.schedules import load_schedule
+from distribution.control import withdrawals
+from distribution.control.schedules import load_schedule
+from distribution.database.sessions import Database
+from distribution.repository import artifacts, catalogue, deltas
+from distribution.repository.bucket import open_store
+from distribution.repository.published_schemas import SCHEMAS
+from distribution.repository.store_errors import in_server_words
 from distribution.server import Server, given_passphrase
 from distribution.settings import Settings
-from distribution.store_errors import in_server_words
 from manifests.target_paths import PROVENANCE_NAME, SBOM_NAME, Lane
 from signing import propose
 from signing.cli import show_proposal, utc_now

@@ -4,12 +4,12 @@ from datetime import datetime
 
 import click
 
-from distribution import break_glass, reviews
-from distribution.bucket import open_store
 from distribution.cli import acting, show
-from distribution.database import Database
+from distribution.database.sessions import Database
+from distribution.emergency import break_glass, reviews
+from distribution.emergency.reviews import Review
 from distribution.people.roles import Permission
-from distribution.reviews import Review
+from distribution.repository.bucket import open_store
 from distribution.server import utc_now
 from distribution.settings import Settings
 

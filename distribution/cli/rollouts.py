@@ -5,15 +5,16 @@ from datetime import datetime, timedelta
 
 import click
 
-from distribution import approvals, catalogue, plans, progress, rollouts
 from distribution.cli import acting, show
-from distribution.database import Database
+from distribution.control import approvals, plans, progress, rollouts
+from distribution.control.notices import Notice
+from distribution.control.progress import RolloutProgress, WaveProgress
+from distribution.control.rollouts import Word
+from distribution.control.schedules import load_schedule
+from distribution.database.sessions import Database
 from distribution.errors import UnknownRelease
-from distribution.notices import Notice
 from distribution.people.roles import Permission
-from distribution.progress import RolloutProgress, WaveProgress
-from distribution.rollouts import Word
-from distribution.schedules import load_schedule
+from distribution.repository import catalogue
 from distribution.server import Server, utc_now
 from distribution.settings import Settings
 from manifests.documents import validated

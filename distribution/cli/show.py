@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from distribution.columns import BIGGEST
+from distribution.database.columns import BIGGEST
 from manifests.terminal import shown
 
 NUMBER = click.IntRange(1, BIGGEST)

@@ -7,11 +7,11 @@ import click
 
 from distribution.cli import rollouts, show
 from distribution.cli.files import write_file
-from distribution.schedules import load_schedule
-from distribution.svg import percent
+from distribution.control.schedules import load_schedule
+from distribution.planning.svg import percent
 
 if TYPE_CHECKING:
-    from distribution.simulation import Reach
+    from distribution.planning.simulation import Reach
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -38,8 +38,8 @@ def simulate_command(
 ) -> None:
     """What share of a fleet a bad release would reach before the stop rule catches it."""
     # Here, so that no other command waits for numpy to be imported.
-    from distribution import simulation_picture
-    from distribution.simulation import Fleet, simulate
+    from distribution.planning import simulation_picture
+    from distribution.planning.simulation import Fleet, simulate
 
     wanted = Fleet(**described)  # type: ignore[arg-type] # click gives each its own type
     results = [

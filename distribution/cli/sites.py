@@ -5,25 +5,20 @@ from pathlib import Path
 
 import click
 
-from distribution import (
-    catalogue,
-    clients,
-    enrolment,
-    explanation,
-    openings,
-    site_identity,
-    site_records,
-)
-from distribution.bucket import open_store
+from distribution.calendars import openings
 from distribution.cli import acting, remote, show
-from distribution.database import Database
+from distribution.control import explanation
+from distribution.database.sessions import Database
 from distribution.errors import Misconfigured, UnknownProduct
 from distribution.languages import Language
 from distribution.people.roles import Permission
 from distribution.private_files import write_new
+from distribution.repository import catalogue
+from distribution.repository.bucket import open_store
 from distribution.server import utc_now
 from distribution.settings import Settings
-from distribution.site_records import SiteRecord
+from distribution.sites import clients, enrolment, site_identity, site_records
+from distribution.sites.site_records import SiteRecord
 from manifests.documents import validated
 from manifests.rollout import Ring
 from manifests.site import SiteProfile

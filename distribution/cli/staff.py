@@ -7,7 +7,7 @@ import click
 
 from distribution.cli import show
 from distribution.cli.acting import somebody
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.people import accounts, founding, grants, passwords, roles, tokens
 from distribution.people.accounts import AccountRecord
 from distribution.people.roles import Permission, Role

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from distribution import aging
-from distribution.aging import Age, Emergency
-from distribution.bucket import open_store
 from distribution.cli import show
+from distribution.repository.bucket import open_store
+from distribution.scheduling import aging
+from distribution.scheduling.aging import Age, Emergency
 from distribution.settings import Settings
 from signing import wording
 from signing.cli import utc_now

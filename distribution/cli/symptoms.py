@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from distribution.cli import acting, show
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.desk import symptoms as records
 from distribution.desk.symptoms import Channel, Sees, Told, Urgency
 from distribution.server import utc_now

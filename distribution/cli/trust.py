@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from distribution.bucket import open_store
 from distribution.cli.drafts import draft_option, new_draft, out_option
+from distribution.repository.bucket import open_store
+from distribution.repository.store_errors import in_server_words
 from distribution.settings import Settings
-from distribution.store_errors import in_server_words
 from signing import assignments, exposure, propose
 from signing.cli import show_proposal
 from signing.propose import Assignment

@@ -12,10 +12,10 @@ from sqlmodel import Session, col
 
 from distribution.client_reports.model import InstallRecord, Outcome, Proof, Span, Tally
 from distribution.client_reports.severities import Rolled
-from distribution.control_tables import WindowRow
+from distribution.control.control_tables import WindowRow
+from distribution.database.tables import Attempt, Receipt, Site
 from distribution.desk import failure_table
 from distribution.languages import Language
-from distribution.tables import Attempt, Receipt, Site
 from manifests.failures import FailureCode
 from manifests.install_report import Phase
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from distribution.openings import WindowOutcome
+from distribution.calendars.openings import WindowOutcome
 from manifests.failures import FailureCode
 from manifests.release import Severity
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from distribution import clients
+from distribution.calendars.openings import WindowOutcome
 from distribution.client_reports import installs, open_holds, severities
 from distribution.client_reports.model import (
     ClientMonth,
@@ -22,12 +22,12 @@ from distribution.client_reports.open_holds import Standing
 from distribution.client_reports.period import Period
 from distribution.client_reports.severities import Rolled
 from distribution.client_reports.statistics import median, p95
-from distribution.control_tables import WindowRow
+from distribution.control.control_tables import WindowRow
+from distribution.database.tables import Incident, Problem, Site
 from distribution.desk import failure_table
 from distribution.errors import Invalid
 from distribution.languages import Language
-from distribution.openings import WindowOutcome
-from distribution.tables import Incident, Problem, Site
+from distribution.sites import clients
 from manifests.failures import FailureCode
 from manifests.release import Severity
 

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from sqlmodel import Session, col, select
 
-from distribution import brakes, freeze_records, gate_sentences
+from distribution.calendars import freeze_records
+from distribution.calendars.freeze_records import Scope as FreezeScope
 from distribution.client_reports.model import HoldKind, OpenHold
-from distribution.freeze_records import Scope as FreezeScope
+from distribution.control import brakes, gate_sentences
+from distribution.database.tables import Site, SiteProduct
 from distribution.languages import Language, message, translate
-from distribution.tables import Site, SiteProduct
 from manifests.errors import ManifestError
 from manifests.freeze import Freeze
 from manifests.target_paths import ReleasePath

@@ -7,9 +7,9 @@ from datetime import datetime
 from pydantic import TypeAdapter, ValidationError
 from sqlmodel import Session, col, select
 
-from distribution import fleet
+from distribution.control import fleet
+from distribution.database.tables import Site
 from distribution.errors import Invalid
-from distribution.tables import Site
 from manifests.documents import YEARS
 from manifests.window import ZoneName, first_instant
 

@@ -9,8 +9,8 @@ from datetime import datetime
 from packaging.version import Version
 from sqlmodel import Session, col, select
 
-from distribution import fleet
-from distribution.tables import RolloutRow, Site
+from distribution.control import fleet
+from distribution.database.tables import RolloutRow, Site
 from manifests.documents import parse_json
 from manifests.release import Severity
 from manifests.rollout import RolloutState, SiteFilter

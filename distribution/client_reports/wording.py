@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from distribution.calendars.openings import WindowOutcome
 from distribution.client_reports.model import (
     ClientMonth,
     InstallRecord,
@@ -12,7 +13,6 @@ from distribution.client_reports.model import (
 from distribution.client_reports.sheet import Bar, Figure, Part, Section, Sheet
 from distribution.client_reports.spelling import ExactSpelling, Spelling
 from distribution.languages import Language, message, moments, translate
-from distribution.openings import WindowOutcome
 from manifests.release import Severity
 
 _OUTCOMES = {

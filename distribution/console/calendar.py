@@ -9,13 +9,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from sqlmodel import Session, col, select
 
-from distribution import fleet, freezes, site_search
 from distribution.api.access import NowDep, ServerDep, allowed
+from distribution.calendars import freezes
+from distribution.calendars.freeze_records import Announced, Scope
 from distribution.console.pages import Page, page
-from distribution.control_tables import WindowRow
-from distribution.freeze_records import Announced, Scope
+from distribution.control import fleet
+from distribution.control.control_tables import WindowRow
+from distribution.database.tables import Site
 from distribution.people.roles import Permission, Person
-from distribution.tables import Site
+from distribution.sites import site_search
 
 router = APIRouter(route_class=Page, include_in_schema=False)
 

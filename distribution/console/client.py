@@ -5,7 +5,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from distribution import clients, site_search
 from distribution.api.access import NowDep, OnlineSinceDep, ServerDep, allowed
 from distribution.api.languages import WishesDep
 from distribution.client_reports.month import month as month_of
@@ -13,7 +12,8 @@ from distribution.client_reports.period import Period, zone_of_client
 from distribution.client_reports.wording import sheet_of
 from distribution.console.pages import Page, page
 from distribution.people.roles import Permission, Person
-from distribution.site_search import Moment
+from distribution.sites import clients, site_search
+from distribution.sites.site_search import Moment
 
 router = APIRouter(route_class=Page, include_in_schema=False)
 

@@ -6,17 +6,18 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from sqlmodel import Session
 
-from distribution import catalogue, progress, rollouts
 from distribution.api.access import NowDep, OnlineSinceDep, ServerDep, allowed
 from distribution.api.languages import WishesDep
 from distribution.console.pages import Page, page
+from distribution.control import progress, rollouts
+from distribution.control.progress import RolloutProgress
 from distribution.desk import failure_table, queue, tickets
 from distribution.desk.queue import QueueLine
 from distribution.desk.ticket_views import Ticket, Which
 from distribution.errors import UnknownRollout
 from distribution.languages import Language
 from distribution.people.roles import Permission, Person, Role
-from distribution.progress import RolloutProgress
+from distribution.repository import catalogue
 from distribution.server import Server
 from manifests.failures import Tier
 from manifests.target_paths import Lane, ReleasePath

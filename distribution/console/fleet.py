@@ -5,11 +5,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from distribution import site_search
 from distribution.api.access import NowDep, OnlineSinceDep, ServerDep, allowed
 from distribution.console.pages import Page, page
 from distribution.people.roles import Permission, Person
-from distribution.site_search import Figures, Moment, SiteState, Wanted
+from distribution.sites import site_search
+from distribution.sites.site_search import Figures, Moment, SiteState, Wanted
 
 router = APIRouter(route_class=Page, include_in_schema=False)
 

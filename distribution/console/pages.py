@@ -13,7 +13,6 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from distribution import clients
 from distribution.api import cookies
 from distribution.api.answers import come_again
 from distribution.api.headers import PAGE
@@ -24,6 +23,7 @@ from distribution.languages import Language, for_request, translate
 from distribution.people import sessions
 from distribution.people.roles import Permission, Person
 from distribution.server import Server
+from distribution.sites import clients
 from manifests.errors import UpdateError
 
 _HEADERS = {"Content-Security-Policy": PAGE}

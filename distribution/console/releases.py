@@ -4,12 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 
-from distribution import catalogue, rollouts
 from distribution.api.access import ServerDep, allowed
 from distribution.console.pages import Page, page
+from distribution.control import rollouts
 from distribution.errors import UnknownRelease
 from distribution.people.roles import Permission, Person
-from distribution.release_changes import changes
+from distribution.repository import catalogue
+from distribution.repository.release_changes import changes
 from manifests.release import Release
 
 router = APIRouter(route_class=Page, include_in_schema=False)

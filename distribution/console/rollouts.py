@@ -7,16 +7,18 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from distribution import catalogue, fleet, plans, preview_picture, progress, rollouts, schedules
 from distribution.api.access import NowDep, OnlineSinceDep, ServerDep, allowed
 from distribution.console.pages import Page, page
 from distribution.console.wave_picture import columns
+from distribution.control import fleet, plans, progress, rollouts, schedules
+from distribution.database.tables import Attempt
 from distribution.errors import NotFound, UnknownRelease
 from distribution.people.roles import Permission, Person
-from distribution.planned import Preview, Question
-from distribution.preview import preview
+from distribution.planning import preview_picture
+from distribution.planning.planned import Preview, Question
+from distribution.planning.preview import preview
+from distribution.repository import catalogue
 from distribution.server import Server
-from distribution.tables import Attempt
 from manifests.documents import to_json
 from manifests.install_report import Phase
 from manifests.release import Release

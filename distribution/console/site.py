@@ -6,16 +6,19 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from sqlmodel import Session
 
-from distribution import brakes, catalogue, components, explanation, openings, site_records
 from distribution.api.access import NowDep, OnlineSinceDep, OwnSiteDep, ServerDep, allowed
 from distribution.api.languages import WishesDep
-from distribution.brakes import Scope
+from distribution.calendars import openings
 from distribution.console import site_parts
 from distribution.console.pages import Page, page
 from distribution.console.site_parts import TicketLine
+from distribution.control import brakes, explanation
+from distribution.control.brakes import Scope
 from distribution.desk import diagnostics, remote_steps, symptoms
 from distribution.languages import Language
 from distribution.people.roles import Permission, Person
+from distribution.repository import catalogue
+from distribution.sites import components, site_records
 
 router = APIRouter(route_class=Page, include_in_schema=False)
 

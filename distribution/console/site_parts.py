@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from distribution.tables import Incident, Problem, Receipt
+from distribution.database.tables import Incident, Problem, Receipt
 
 SHOWN = 25
 

@@ -4,12 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from distribution import aging, catalogue
 from distribution.api.access import ServerDep, allowed
 from distribution.audit import log
 from distribution.audit.log import Filter
 from distribution.console.pages import Page, page
 from distribution.people.roles import Permission, Person
+from distribution.repository import catalogue
+from distribution.scheduling import aging
 from signing.roles import BY_THE_SERVER, row_of
 
 router = APIRouter(route_class=Page, include_in_schema=False)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from distribution.progress import RolloutProgress, WaveProgress
+from distribution.control.progress import RolloutProgress, WaveProgress
 
 WIDTH, HEIGHT, GAP, NARROWEST = 900.0, 120.0, 6.0, 74.0
 

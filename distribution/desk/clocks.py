@@ -4,12 +4,12 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select, update
 
-from distribution.database import Database
+from distribution.database.sessions import Database
+from distribution.database.tables import Incident, Problem
 from distribution.desk import failure_table, news
 from distribution.desk.escalation import LADDER, higher, next_up
 from distribution.desk.news import News
 from distribution.desk.states import TicketState
-from distribution.tables import Incident, Problem
 from manifests.failures import FailureCode, Tier
 
 BATCH = 200

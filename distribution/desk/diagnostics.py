@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
-from distribution.database import Database
+from distribution.control.explanation import known_site
+from distribution.database.sessions import Database
 from distribution.desk.remote_steps import result_in
 from distribution.desk.remote_tables import StepResultRow
 from distribution.errors import NotFound
-from distribution.explanation import known_site
 from manifests.remote_steps import Section
 
 KEPT = timedelta(days=30)

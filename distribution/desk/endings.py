@@ -6,10 +6,10 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import Select
 
+from distribution.database.tables import Incident, Problem, Site
 from distribution.desk import news
 from distribution.desk.news import News
 from distribution.desk.states import TicketState
-from distribution.tables import Incident, Problem, Site
 from manifests.failures import FailureCode, Tier
 
 ENDED_BY_A_PERSON = frozenset({FailureCode.REPORTED_BY_CUSTOMER})

@@ -7,7 +7,16 @@ from datetime import datetime
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from distribution.database import Database
+from distribution.database.sessions import Database
+from distribution.database.tables import (
+    Attempt,
+    Client,
+    Incident,
+    Problem,
+    RolloutRow,
+    Site,
+    SiteProduct,
+)
 from distribution.desk import hand_over as documents
 from distribution.desk import news, ticket_work
 from distribution.desk.hand_over import HandedAttachment, HandedIncident, HandOver
@@ -21,15 +30,6 @@ from distribution.desk.tables import HandOverRow
 from distribution.desk.ticket_work import EntryKind
 from distribution.errors import Invalid
 from distribution.people.roles import Permission, Person
-from distribution.tables import (
-    Attempt,
-    Client,
-    Incident,
-    Problem,
-    RolloutRow,
-    Site,
-    SiteProduct,
-)
 from manifests.release import ReleaseManifest
 
 TRACKER = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")

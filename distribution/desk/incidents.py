@@ -10,13 +10,13 @@ It works within the caller's transaction: the scheduler's, and that of what a cu
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
+from distribution.database.tables import Attempt, Incident, Problem, Site
 from distribution.desk import clocks, endings, failure_table, known_issues, news, stopped_rollouts
 from distribution.desk.escalation import higher, route
 from distribution.desk.news import News
 from distribution.desk.opening import Sighting, new_problem, reopen
 from distribution.desk.signatures import Failed, signature
 from distribution.desk.states import TicketState
-from distribution.tables import Attempt, Incident, Problem, Site
 from manifests.errors import ManifestError
 from manifests.failures import Tier
 from manifests.install_report import Phase

@@ -6,7 +6,8 @@ from datetime import datetime
 from sqlmodel import Session
 
 from distribution.audit import Deed, note
-from distribution.database import Database
+from distribution.database.sessions import Database
+from distribution.database.tables import Problem
 from distribution.desk import clocks, known_issues, ticket_work, versions
 from distribution.desk.known_issues import KnownIssueView, name_of
 from distribution.desk.states import TicketState
@@ -14,7 +15,6 @@ from distribution.desk.tables import KnownIssue
 from distribution.desk.ticket_work import EntryKind, checked_words
 from distribution.errors import Conflict, Invalid, NotFound
 from distribution.people.roles import Permission, Person
-from distribution.tables import Problem
 
 
 @dataclass(frozen=True)

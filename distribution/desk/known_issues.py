@@ -11,11 +11,11 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+from distribution.database.tables import Incident, Problem, Site, SiteProduct
 from distribution.desk import failure_table, versions
 from distribution.desk.opening import Sighting, new_problem
 from distribution.desk.states import TicketState
 from distribution.desk.tables import KnownIssue
-from distribution.tables import Incident, Problem, Site, SiteProduct
 from manifests.errors import ManifestError
 from manifests.failures import FailureCode, Tier
 from manifests.target_paths import ReleasePath

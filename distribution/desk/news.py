@@ -10,9 +10,9 @@ from enum import StrEnum
 from sqlmodel import Session, col, select
 
 from distribution import events
+from distribution.database.tables import Incident, Problem
 from distribution.desk.tables import NewsRow
 from distribution.events import EventKind
-from distribution.tables import Incident, Problem
 
 
 class News(StrEnum):

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from sqlmodel import Session
 
+from distribution.database.tables import Incident, Problem
 from distribution.desk import clocks, failure_table, news
 from distribution.desk.news import News
 from distribution.desk.states import TicketState
-from distribution.tables import Incident, Problem
 from manifests.failures import FailureCode
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from distribution.audit import Deed, note
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.desk import failure_table
 from distribution.desk.tables import FailureOverride
 from distribution.desk.ticket_work import checked_words

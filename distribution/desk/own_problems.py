@@ -4,12 +4,12 @@ from datetime import datetime
 
 from sqlmodel import Session, select
 
+from distribution.database.tables import Problem
 from distribution.desk import news
 from distribution.desk.endings import settle
 from distribution.desk.news import News
 from distribution.desk.opening import Sighting, new_problem, reopen
 from distribution.desk.states import TicketState
-from distribution.tables import Problem
 from manifests.failures import FailureCode
 
 

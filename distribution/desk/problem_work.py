@@ -7,12 +7,12 @@ from datetime import datetime
 from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
-from distribution.database import Database
+from distribution.database.sessions import Database
+from distribution.database.tables import Problem, RolloutRow, Site, SiteProduct
 from distribution.desk import ticket_work
 from distribution.desk.ticket_work import EntryKind, checked_words
 from distribution.errors import Conflict, Invalid
 from distribution.people.roles import Permission, Person
-from distribution.tables import Problem, RolloutRow, Site, SiteProduct
 from manifests.errors import ManifestError
 from manifests.target_paths import ReleasePath
 

@@ -13,13 +13,13 @@ from enum import StrEnum
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from distribution import explanation
-from distribution.control_tables import WindowRow
+from distribution.control import explanation
+from distribution.control.control_tables import WindowRow
+from distribution.control.explanation import Explanation
+from distribution.database.tables import Incident, Invitation, Problem, Site, SiteProduct
 from distribution.desk import failure_table
 from distribution.desk.states import TicketState
-from distribution.explanation import Explanation
 from distribution.languages import Language, message, translate
-from distribution.tables import Incident, Invitation, Problem, Site, SiteProduct
 from manifests.documents import parse_json
 from manifests.failures import FailureCode, Tier
 from manifests.release import Release

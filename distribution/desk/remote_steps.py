@@ -11,14 +11,15 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from distribution import audit, events, fleet
-from distribution.database import Database
+from distribution import audit, events
+from distribution.control import fleet
+from distribution.control.explanation import known_site
+from distribution.control.rollouts import Word
+from distribution.database.sessions import Database
+from distribution.database.tables import Site
 from distribution.desk.remote_tables import RemoteStepRow, StepResultRow
 from distribution.errors import Conflict, Invalid, NotFound
 from distribution.events import EventKind
-from distribution.explanation import known_site
-from distribution.rollouts import Word
-from distribution.tables import Site
 from manifests.envelope import peek
 from manifests.remote_steps import (
     MOST_STEPS,

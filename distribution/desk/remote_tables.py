@@ -5,8 +5,8 @@ from datetime import datetime
 from sqlalchemy import LargeBinary
 from sqlmodel import Field, SQLModel
 
-from distribution import tables  # noqa: F401 - those that these point at, and their naming
-from distribution.columns import big, moment, text
+from distribution.database import tables  # noqa: F401 - those that these point at, and their naming
+from distribution.database.columns import big, moment, text
 
 
 class RemoteStepRow(SQLModel, table=True):

@@ -10,14 +10,14 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from distribution import site_keys
-from distribution.database import Database
+from distribution.database.sessions import Database
+from distribution.database.tables import Site
 from distribution.desk.remote_steps import tell
 from distribution.desk.remote_tables import RemoteStepRow, StepResultRow
 from distribution.errors import Conflict
-from distribution.reports import known_site
-from distribution.sealed import freely, peeked
-from distribution.tables import Site
+from distribution.sites import site_keys
+from distribution.sites.reports import known_site
+from distribution.sites.sealed import freely, peeked
 from manifests.remote_steps import STEP_RESULT_TYPE, StepReceipt, StepResult
 
 

@@ -14,15 +14,15 @@ from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
 from distribution.audit import AUTOMATIC, Deed, note
-from distribution.database import Database
+from distribution.control.explanation import known_site
+from distribution.database.sessions import Database
+from distribution.database.tables import Incident, Problem
 from distribution.desk import endings, incidents, ticket_work
 from distribution.desk.opening import Sighting
 from distribution.desk.tables import SymptomsRow
 from distribution.desk.ticket_work import EntryKind
 from distribution.errors import Conflict, Invalid
-from distribution.explanation import known_site
 from distribution.people.roles import Permission, Person
-from distribution.tables import Incident, Problem
 from manifests.documents import Part, UtcDatetime
 from manifests.failures import FailureCode
 

@@ -1,10 +1,10 @@
-"""What the desk keeps beside its problems and incidents, which are in ``distribution.tables``."""
+"""What the desk keeps beside its problems and incidents, which are in ``distribution.database.tables``."""
 
 from datetime import datetime
 
 from sqlmodel import Field, SQLModel
 
-from distribution.columns import big, moment, number, text
+from distribution.database.columns import big, moment, number, text
 
 
 class NewsRow(SQLModel, table=True):

@@ -13,7 +13,8 @@ from sqlmodel import Session, col, select
 
 from distribution import events
 from distribution.audit import Deed, note
-from distribution.database import Database
+from distribution.database.sessions import Database
+from distribution.database.tables import Incident, Problem
 from distribution.desk import clocks, endings
 from distribution.desk.escalation import next_up
 from distribution.desk.news import News
@@ -22,7 +23,6 @@ from distribution.desk.tables import TicketEntry
 from distribution.errors import Conflict, Invalid, NotAllowed, NotFound
 from distribution.events import EventKind
 from distribution.people.roles import Permission, Person, Role
-from distribution.tables import Incident, Problem
 from manifests.failures import Tier
 from manifests.free_text import MAX_REASON_BYTES, first_bytes
 

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import case, func
 from sqlmodel import Session, col, select
 
+from distribution.database.tables import Alarm, Attempt, Incident, Problem, Receipt
 from distribution.desk import (
     failure_table,
     handing_over,
@@ -24,7 +25,6 @@ from distribution.desk.states import TicketState
 from distribution.desk.tables import NewsRow
 from distribution.desk.ticket_views import IncidentView, Ticket, TicketLine, Told, Which
 from distribution.languages import Language
-from distribution.tables import Alarm, Attempt, Incident, Problem, Receipt
 from manifests.failures import FailureCode, Tier
 from manifests.install_report import FINAL_PHASES
 

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import SplitResult, urlsplit
 
 from distribution.doctor.findings import Context, Finding, broken, warning
+from distribution.repository.store_errors import in_server_words
 from distribution.settings import LOOPBACK
-from distribution.store_errors import in_server_words
 from signing.metadata import TIMESTAMP_KEY
 
 TIMEOUT_SECONDS = 10.0

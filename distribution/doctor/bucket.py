@@ -8,9 +8,9 @@ import secrets
 from collections.abc import Iterator
 from typing import Any
 
-from distribution.bucket import S3Store
 from distribution.doctor.findings import Context, Finding, broken, warning
-from distribution.store_errors import in_server_words
+from distribution.repository.bucket import S3Store
+from distribution.repository.store_errors import in_server_words
 from signing.errors import AlreadyStored, Conflict
 from signing.store import Store
 

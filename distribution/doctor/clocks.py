@@ -10,9 +10,9 @@ from email.utils import parsedate_to_datetime
 
 from sqlalchemy import text
 
-from distribution.bucket import S3Store
+from distribution.database.engines import is_postgres
 from distribution.doctor.findings import Context, Finding, broken, unknown, warning
-from distribution.engines import is_postgres
+from distribution.repository.bucket import S3Store
 
 TOLERATED_SECONDS = 3.0
 """A header of HTTP has whole seconds, and takes a while."""

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 from sqlmodel import Session, col, func, select
 
-from distribution import schema
+from distribution.database import schema
+from distribution.database.engines import is_postgres
+from distribution.database.tables import Receipt
 from distribution.doctor.findings import Context, Finding, broken, warning
-from distribution.engines import is_postgres
-from distribution.tables import Receipt
 
 OLDEST_POSTGRES = 14
 LONGEST_QUEUE = timedelta(minutes=5)

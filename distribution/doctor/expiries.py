@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from distribution import aging
-from distribution.aging import Age
 from distribution.doctor.findings import Context, Finding, broken, warning
+from distribution.scheduling import aging
+from distribution.scheduling.aging import Age
 from signing import wording
 from signing.roles import BY_THE_SERVER, row_of
 

@@ -6,10 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 
-from distribution import schema
-from distribution.bucket import open_audit_store, open_store
-from distribution.database import Database
+from distribution.database import schema
+from distribution.database.sessions import Database
 from distribution.errors import Misconfigured
+from distribution.repository.bucket import open_audit_store, open_store
 from distribution.settings import Settings
 from manifests.errors import UpdateError
 from signing.store import Store

@@ -8,10 +8,10 @@ from pathlib import Path
 from distribution.audit import keys as audit_keys
 from distribution.doctor.findings import Context, Finding, broken, warning
 from distribution.errors import DistributionError, NotFound
-from distribution.online_keys import require_online_keys, server_key
+from distribution.repository.online_keys import require_online_keys, server_key
+from distribution.repository.store_errors import in_server_words
 from distribution.server import PASSPHRASE_VARIABLE, online_passphrase, open_online_keys
 from distribution.settings import LOOPBACK, Settings
-from distribution.store_errors import in_server_words
 from signing.errors import SigningError
 from signing.signers import read_public
 from signing.update_repository import Repository

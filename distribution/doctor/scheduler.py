@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from distribution import lease, plans
 from distribution.audit import checkpoints, log
 from distribution.audit.log import Filter
 from distribution.audit.records import moment
 from distribution.backup.making import MADE
+from distribution.control import plans
 from distribution.doctor.findings import Context, Finding, broken, warning
+from distribution.scheduling import lease
 
 BACKUP_EVERY = timedelta(hours=26)
 """A day, and two hours for one that takes its time."""

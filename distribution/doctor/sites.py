@@ -8,10 +8,10 @@ from importlib.metadata import version
 from packaging.version import InvalidVersion, Version
 from sqlmodel import col, func, select
 
-from distribution import fleet
 from distribution.backup.tables import AskAgain, RestoreRow
+from distribution.control import fleet
+from distribution.database.tables import Site
 from distribution.doctor.findings import Context, Finding, warning
-from distribution.tables import Site
 from manifests.check_in import CheckIn
 from manifests.errors import ManifestError
 

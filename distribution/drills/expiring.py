@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from functools import partial
 
-from distribution import aging
-from distribution.aging import Age
 from distribution.drills.records import Goal, goal_of
 from distribution.drills.steps import Drill, Scene, Step, finished, proposed
+from distribution.scheduling import aging
+from distribution.scheduling.aging import Age
 from signing import propose
 from signing.draft import Draft
 from signing.proposal import Proposal

@@ -12,16 +12,18 @@ from pathlib import Path
 from packaging.version import Version
 from sqlmodel import col, select
 
-from distribution import catalogue, enrolment, fleet
-from distribution.control_tables import DrillRow
-from distribution.database import DATABASE_FILE, Database
+from distribution.control import fleet
+from distribution.control.control_tables import DrillRow
+from distribution.database.sessions import DATABASE_FILE, Database
+from distribution.database.tables import Invitation, Site, SiteProduct
 from distribution.drills.people import COMPROMISED
 from distribution.drills.records import Goal
 from distribution.drills.steps import Drill, Scene, Step, closing
 from distribution.errors import Misconfigured
 from distribution.private_files import write_over
+from distribution.repository import catalogue
 from distribution.settings import Settings
-from distribution.tables import Invitation, Site, SiteProduct
+from distribution.sites import enrolment
 from manifests.site import SiteProfile
 from signing import exposure
 from signing.wording import counted

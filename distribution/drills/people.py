@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from tuf.api.metadata import Key
 
-from distribution.break_glass import published as published_break_glass
 from distribution.drills.records import Goal, goal_of
 from distribution.drills.server_keys import PLANNED
 from distribution.drills.steps import Drill, Scene, Step, finished, proposed
+from distribution.emergency.break_glass import published as published_break_glass
 from signing import assignments, exposure, propose
 from signing.draft import Draft
 from signing.errors import UnknownRole

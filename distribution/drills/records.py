@@ -9,11 +9,12 @@ from typing import Any
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from distribution import audit, notices
-from distribution.control_tables import DrillRow, NoticeRow
-from distribution.database import Database
-from distribution.notices import Notice
-from distribution.store_errors import in_server_words
+from distribution import audit
+from distribution.control import notices
+from distribution.control.control_tables import DrillRow, NoticeRow
+from distribution.control.notices import Notice
+from distribution.database.sessions import Database
+from distribution.repository.store_errors import in_server_words
 from manifests.failures import FailureCode
 from signing.assignments import holders, keyids_of
 from signing.errors import Tampered

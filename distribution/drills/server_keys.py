@@ -9,11 +9,13 @@ from pathlib import Path
 
 from securesystemslib.signer import Key
 
-from distribution import audit, home, plans, repair
+from distribution import audit, home
+from distribution.control import plans
 from distribution.drills.records import Goal, goal_of
 from distribution.drills.steps import Drill, Scene, Step, finished, proposed
-from distribution.online_keys import NAMES, NEXT
-from distribution.online_roles import renew
+from distribution.repository.online_keys import NAMES, NEXT
+from distribution.repository.online_roles import renew
+from distribution.scheduling import repair
 from distribution.server import online_passphrase, open_online_keys
 from signing import assignments, exposure, propose
 from signing.draft import Draft

@@ -8,14 +8,14 @@ from itertools import count
 from pathlib import Path
 
 from distribution import home
-from distribution.bucket import open_store
-from distribution.control_tables import DrillRow
-from distribution.database import Database
+from distribution.control.control_tables import DrillRow
+from distribution.database.sessions import Database
 from distribution.drills import records
 from distribution.drills.records import Goal
-from distribution.recovery import rebuilt
+from distribution.repository.bucket import open_store
+from distribution.repository.recovery import rebuilt
+from distribution.repository.store_errors import in_server_words
 from distribution.settings import Settings
-from distribution.store_errors import in_server_words
 from signing.draft import Draft
 from signing.errors import StaleProposal
 from signing.proposal import Proposal

@@ -1,4 +1,4 @@
-"""What Alembic runs: in the transaction that ``distribution.schema`` has begun."""
+"""What Alembic runs: in the transaction that ``distribution.database.schema`` has begun."""
 
 from alembic import context
 

@@ -6,7 +6,9 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from distribution import audit
-from distribution.database import Database
+from distribution.control.rollouts import Word
+from distribution.database.sessions import Database
+from distribution.database.tables import Client
 from distribution.desk import own_problems
 from distribution.errors import Conflict, Invalid, NotFound
 from distribution.languages import of_client
@@ -17,9 +19,7 @@ from distribution.notify.secret_places import Kept
 from distribution.notify.states import OPEN_STATES, Kind, State
 from distribution.notify.tables import Delivery, NotifyChannel
 from distribution.notify.wishes import Wish
-from distribution.rollouts import Word
 from distribution.settings import Settings
-from distribution.tables import Client
 from manifests.failures import FailureCode
 
 MOST_OF_A_CLIENT = 20

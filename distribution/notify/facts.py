@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Select, case, func
 from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, select
 
+from distribution.database.tables import Incident, Problem
 from distribution.desk import failure_table
 from distribution.desk.news import News
 from distribution.desk.states import TicketState
@@ -20,7 +21,6 @@ from distribution.desk.tables import NewsRow
 from distribution.languages import Language
 from distribution.notify.audience import is_heard
 from distribution.notify.tables import Delivery, NotifyChannel
-from distribution.tables import Incident, Problem
 from manifests.failures import FailureCode, Tier
 
 NAMED_SITES = 100

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from distribution.database import Database
+from distribution.database.sessions import Database
+from distribution.database.tables import Incident
 from distribution.desk import news
 from distribution.desk.news import News
 from distribution.desk.tables import NewsRow
@@ -20,7 +21,6 @@ from distribution.notify import pace
 from distribution.notify.audience import Audience
 from distribution.notify.states import AT_ONCE, OPEN_STATES, State
 from distribution.notify.tables import Delivery, NotifyPosition
-from distribution.tables import Incident
 
 BATCH = 10_000
 _AT_ONCE_IN_SQL = 500

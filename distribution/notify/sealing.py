@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func
 from sqlmodel import Session, col, delete, select
 
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.desk import own_problems
 from distribution.desk.news import News
 from distribution.desk.tables import HandOverRow, NewsRow

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, update
 
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.desk import own_problems
 from distribution.notify import chat, mail, pace, sealing, secret_places, sms, tracker, webhook
 from distribution.notify.errors import NotDelivered

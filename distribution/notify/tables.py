@@ -5,8 +5,8 @@ from datetime import datetime
 from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
-from distribution import tables  # noqa: F401 - those that these point at, and their naming
-from distribution.columns import big, later, moment, number, text
+from distribution.database import tables  # noqa: F401 - those that these point at, and their naming
+from distribution.database.columns import big, later, moment, number, text
 
 
 class NotifyChannel(SQLModel, table=True):

@@ -11,11 +11,11 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from distribution.audit import Deed, note
-from distribution.database import Database
+from distribution.database.sessions import Database
+from distribution.database.tables import Client
 from distribution.errors import Conflict, Invalid, NotAllowed, NotFound
 from distribution.people.roles import Permission, Person, Role
 from distribution.people.tables import Account, ApiToken, LoginSession, Password, RoleGrant
-from distribution.tables import Client
 from signing.roles import PERSON
 
 

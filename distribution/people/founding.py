@@ -4,9 +4,9 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from distribution import schema
 from distribution.audit import Deed, note
-from distribution.database import Database
+from distribution.database import schema
+from distribution.database.sessions import Database
 from distribution.errors import Conflict, Misconfigured
 from distribution.people import accounts, tokens
 from distribution.people.accounts import checked_name

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, select
 
 from distribution.audit import Deed, note
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.errors import Conflict, Invalid, NotAllowed, NotFound
 from distribution.people.accounts import found
 from distribution.people.roles import Permission, Person, Role

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.people import shared_rates
 from distribution.people.rates import Rate
 from distribution.people.shared_rates import Count

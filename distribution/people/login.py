@@ -4,7 +4,7 @@ import logging
 from datetime import datetime
 
 from distribution.audit import Deed, note
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.people import passwords, sessions
 from distribution.people.limits import Limits
 from distribution.people.sessions import Opened

@@ -8,7 +8,7 @@ from typing import Any
 from sqlmodel import Session, col, delete, select
 
 from distribution.audit import Deed, note
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.errors import Invalid, Unauthorised
 from distribution.people import accounts, oidc_tokens, sessions
 from distribution.people.accounts import checked_name

@@ -11,10 +11,10 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from distribution.audit import Deed, note
-from distribution.database import Database
+from distribution.database.sessions import Database
+from distribution.database.tables import RolloutChange, RolloutRow
 from distribution.errors import NotAllowed
 from distribution.people.tables import Publication
-from distribution.tables import RolloutChange, RolloutRow
 from manifests.rollout import RolloutState
 
 _GOES_ON = (RolloutState.RUNNING, RolloutState.PAUSED)

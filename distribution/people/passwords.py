@@ -14,7 +14,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlmodel import Session
 
 from distribution.audit import Deed, note
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.errors import Conflict, Invalid, NotAllowed, Unavailable
 from distribution.people import accounts
 from distribution.people.accounts import found

@@ -16,7 +16,7 @@ from functools import partial
 from sqlmodel import Session, col, select
 
 from distribution.audit import Deed, note
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.errors import Unavailable
 from distribution.people import accounts
 from distribution.people.roles import Person, Role

@@ -12,8 +12,8 @@ from sqlalchemy import case
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, delete, select
 
-from distribution.database import Database
-from distribution.engines import is_postgres
+from distribution.database.engines import is_postgres
+from distribution.database.sessions import Database
 from distribution.errors import TooMany
 from distribution.people.rates import Rate
 from distribution.people.tables import RateRow

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from sqlmodel import Field, SQLModel
 
-from distribution import tables  # noqa: F401 - those that these point at, and their naming
-from distribution.columns import big, moment, number, text
+from distribution.database import tables  # noqa: F401 - those that these point at, and their naming
+from distribution.database.columns import big, moment, number, text
 
 
 class Account(SQLModel, table=True):

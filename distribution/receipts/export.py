@@ -7,11 +7,11 @@ from datetime import datetime
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
+from distribution.database.tables import Client, Receipt, Site
 from distribution.desk.remote_tables import FormerKey
 from distribution.errors import Invalid, NotFound
 from distribution.receipts import statements
 from distribution.receipts.statements import SignedReport, SignedRotation
-from distribution.tables import Client, Receipt, Site
 from manifests.envelope import peek
 from manifests.install_report import REPORT_TYPE, InstallReport
 from manifests.key_rotation import ROTATION_TYPE, KeyRotation

@@ -15,14 +15,16 @@ from prometheus_client.core import GaugeMetricFamily
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from distribution import aging, brakes, events, fleet, lease, notices, rollouts
-from distribution.control_tables import WindowRow
+from distribution import events
+from distribution.control import brakes, fleet, notices, rollouts
+from distribution.control.control_tables import WindowRow
+from distribution.control.standing import tally
+from distribution.database.tables import Alarm, Receipt, RolloutRow, Site, SiteProduct
 from distribution.desk.ticket_views import Which
 from distribution.desk.tickets import by_tier, failures_unexplained
 from distribution.notify.figures import figures
+from distribution.scheduling import aging, lease
 from distribution.server import Server
-from distribution.standing import tally
-from distribution.tables import Alarm, Receipt, RolloutRow, Site, SiteProduct
 from distribution.telemetry import counters
 from manifests.errors import UpdateError
 from manifests.rollout import RolloutState

@@ -6,8 +6,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from distribution.collected import Collected
-from distribution.unpacking import read_input
+from distribution.repository.collected import Collected
+from distribution.repository.unpacking import read_input
 
 FOLDER = Path(".demo/packages")
 

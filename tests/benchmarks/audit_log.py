@@ -22,7 +22,7 @@ import click
 from distribution.audit import chain
 from distribution.audit.chain import FIELDS, Record
 from distribution.audit.tables import AuditRow
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.settings import Settings
 from manifests.documents import to_json
 from tests.benchmarks.rows import Row, save

@@ -19,10 +19,10 @@ import click
 from sqlalchemy import insert
 
 from distribution.backup import making, restoring
-from distribution.database import Database
+from distribution.database.sessions import Database
+from distribution.database.tables import Attempt, Receipt
 from distribution.people.roles import Role
 from distribution.settings import Settings
-from distribution.tables import Attempt, Receipt
 from manifests.documents import to_json
 from manifests.install_report import REPORT_TYPE, InstallReport, Phase
 from tests.benchmarks.rows import Row, save

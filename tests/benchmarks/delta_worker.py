@@ -19,7 +19,7 @@ _children: list[int] = []
 
 def ours_make(old: Path, new: Path, delta: Path) -> None:
     """What the server does, batch by batch."""
-    from distribution.delta_coding import Unpacked, write_delta
+    from distribution.repository.delta_coding import Unpacked, write_delta
 
     write_delta(Unpacked(old, _list(old)), Unpacked(new, _list(new)), delta)
 
@@ -40,7 +40,7 @@ def ours_before(old: Path, new: Path, delta: Path) -> None:
     import hdiffpatch
 
     from client_updater import deltas, patching
-    from distribution.delta_coding import write_delta  # noqa: F401
+    from distribution.repository.delta_coding import write_delta  # noqa: F401
 
     class Watched(patching.Patcher):
         """Notes the most that the child has held."""

@@ -22,7 +22,7 @@ import zstandard
 from rich.console import Console
 from rich.table import Table
 
-from distribution.artifacts import LEVEL
+from distribution.repository.artifacts import LEVEL
 from manifests.release import Artifact
 from tests.benchmarks.corpus import PAIRS, Package, fetch
 from tests.benchmarks.rows import Row, save

@@ -24,7 +24,7 @@ import click
 import uvicorn
 
 from distribution.api.application import application
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.people import sessions
 from distribution.people.roles import Role
 from distribution.server import Server

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import click
 
-from distribution.delta_coding import patch
+from distribution.repository.delta_coding import patch
 from manifests.delta import BATCH_BYTES, MARGIN_BYTES, batches
 from manifests.delta_frames import MAGIC, framed
 from manifests.file_list import END_OF_TAR, FileEntry, FileList, tar_header, tar_size_bytes

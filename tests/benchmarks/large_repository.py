@@ -32,7 +32,7 @@ from client_updater.fetcher import Fetcher
 from client_updater.floor import Floor, FloorFile
 from client_updater.trusted import Place, Trusted
 from distribution.api.application import application
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.server import Server
 from distribution.settings import Settings
 from manifests.target_paths import plan_path, rollouts_role

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from distribution.database import Database
+from distribution.database.sessions import Database
 from tests.simulators.chorus import Chorus
 from tests.simulators.estate import Estate
 from tests.simulators.peers import start

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from distribution.svg import Sheet
+from distribution.planning.svg import Sheet
 from tests.benchmarks.rows import Row, amount, known
 
 PAGE = Path("docs/benchmarks.md")

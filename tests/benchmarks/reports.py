@@ -16,8 +16,8 @@ from pathlib import Path
 import click
 from sqlmodel import func, select
 
-from distribution.database import Database
-from distribution.tables import Receipt
+from distribution.database.sessions import Database
+from distribution.database.tables import Receipt
 from tests.benchmarks import load, ours
 from tests.benchmarks.rows import Row, save
 from tests.simulators.chorus import Chorus

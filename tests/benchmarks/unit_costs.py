@@ -27,11 +27,12 @@ from client_updater.enrolment import Newcomer
 from client_updater.loop import Stop
 from client_updater.poll import poll
 from client_updater.state import StateFolder
-from distribution import catalogue, enrolment
 from distribution.api.application import application
-from distribution.attempts import process_new
-from distribution.database import Database
+from distribution.database.sessions import Database
+from distribution.repository import catalogue
 from distribution.server import Server
+from distribution.sites import enrolment
+from distribution.sites.attempts import process_new
 from manifests.site import SiteProfile
 from tests.benchmarks import load, ours
 from tests.benchmarks.deltas import SIZES

@@ -15,7 +15,7 @@ from client_updater.deltas import Basis, rebuilt
 from client_updater.errors import ArtifactMismatch
 from client_updater.patching import Patcher
 from client_updater.slots import verify_tree
-from distribution.delta_coding import Unpacked, write_delta
+from distribution.repository.delta_coding import Unpacked, write_delta
 from manifests.delta import delta_path
 from manifests.delta_frames import MAGIC, Shared, framed
 from manifests.release import Artifact

@@ -19,7 +19,7 @@ from client_updater.identity import SiteKey
 from client_updater.server import Server
 from client_updater.session import Session
 from distribution.api import application
-from distribution.control_tables import SiteSession
+from distribution.control.control_tables import SiteSession
 from manifests.check_in import CHECK_IN_TYPE, SESSION_HEADER, CheckIn, SessionGiven
 from manifests.envelope import peek, public_hex
 from tests.simulators.control_plane import ControlPlane

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from distribution.delta_coding import Unpacked, write_delta
+from distribution.repository.delta_coding import Unpacked, write_delta
 from manifests.release import Artifact, Release, ReleaseManifest
 from manifests.target_paths import Lane, manifest_path
 from tests.compatibility.examples import LATER, NOW, POLICY, SCHEDULE

@@ -9,9 +9,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from distribution import scheduler
 from distribution.audit import examine
 from distribution.receipts import export as receipts
+from distribution.scheduling import scheduler
 from manifests.target_paths import Lane
 from signing import carrying, ceremony, propose
 from signing.build_policy import BuildPolicy

@@ -10,10 +10,11 @@ import pytest
 from psycopg.errors import InsufficientPrivilege
 from sqlmodel import select
 
-from distribution import lease, rollouts, scheduler
-from distribution.database import Database
+from distribution.control import rollouts
+from distribution.database.sessions import Database
+from distribution.database.tables import Receipt
+from distribution.scheduling import lease, scheduler
 from distribution.server import Server
-from distribution.tables import Receipt
 from infra.postgres import roles
 from manifests.rollout import RolloutState
 from tests.simulators.estate_databases import VARIABLE

@@ -1,7 +1,7 @@
 """A client that must say yes first: its sites wait, other clients' do not, and a yes is enough."""
 
-from distribution import approvals
-from distribution.rollouts import Word
+from distribution.control import approvals
+from distribution.control.rollouts import Word
 from tests.simulators.village import PRODUCT, Village, now
 
 ASKS = 'approval = "client"\n'

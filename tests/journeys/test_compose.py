@@ -13,8 +13,8 @@ import yaml
 from botocore.exceptions import ClientError
 from compose_spec import PyCompose
 
-from distribution.bucket import S3Store
-from distribution.catalogue import read_target
+from distribution.repository.bucket import S3Store
+from distribution.repository.catalogue import read_target
 from infra.postgres import roles
 from manifests.rollout import RolloutPlan, RolloutState
 from manifests.target_paths import plan_path

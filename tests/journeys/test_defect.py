@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from distribution import notices, rollouts
+from distribution.control import notices, rollouts
 from manifests.failures import FailureCode, Tier
 from manifests.rollout import Ring
 from manifests.target_paths import Lane

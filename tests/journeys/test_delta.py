@@ -4,9 +4,10 @@ import random
 
 from sqlmodel import select
 
-from distribution import catalogue, scheduler
-from distribution.publish import publish_targets
-from distribution.tables import Attempt
+from distribution.database.tables import Attempt
+from distribution.repository import catalogue
+from distribution.repository.publish import publish_targets
+from distribution.scheduling import scheduler
 from manifests.delta import delta_path
 from manifests.target_paths import rollouts_role
 from tests.simulators.village import PRODUCT, Village, VillageSite, now

@@ -15,8 +15,8 @@ import pytest
 import time_machine
 from click.testing import CliRunner
 
-from distribution import scheduler
 from distribution.cli import main as hsp
+from distribution.scheduling import scheduler
 from manifests.target_paths import Lane
 from signing import ceremony, signers
 from signing.proposal import Proposal

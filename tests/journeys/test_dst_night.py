@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from distribution import catalogue, explanation, rollouts
+from distribution.control import explanation, rollouts
+from distribution.repository import catalogue
 from manifests.decision import Install, Wait, decide
 from manifests.release import Release
 from manifests.rollout import RolloutPlan

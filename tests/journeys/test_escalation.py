@@ -4,10 +4,10 @@ from datetime import timedelta
 
 from click.testing import CliRunner
 
-from distribution import scheduler
 from distribution.cli import main as hsp
 from distribution.desk.ticket_views import TicketLine
 from distribution.people.roles import Role
+from distribution.scheduling import scheduler
 from manifests.failures import FAILURES, FailureCode
 from tests.simulators.staff import hire
 from tests.simulators.village import Village, now

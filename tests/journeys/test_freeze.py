@@ -2,9 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from distribution import freezes, plans
-from distribution.freeze_records import Scope
-from distribution.rollouts import Word
+from distribution.calendars import freezes
+from distribution.calendars.freeze_records import Scope
+from distribution.control import plans
+from distribution.control.rollouts import Word
 from manifests.freeze import Freeze
 from tests.simulators.village import PRODUCT, Village, now
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from distribution import progress, rollouts
+from distribution.control import progress, rollouts
+from distribution.control.progress import RolloutProgress
 from distribution.desk.ticket_views import Which
 from distribution.desk.tickets import failures_unexplained, queue
-from distribution.progress import RolloutProgress
 from manifests.failures import FailureCode
 from manifests.install_report import Phase
 from manifests.rollout import Ring, draw

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from standardwebhooks import Webhook
 
+from distribution.control.rollouts import Word
 from distribution.notify import channels, sending
 from distribution.notify.figures import figures
 from distribution.notify.states import Kind, State
 from distribution.notify.wishes import Wish
-from distribution.rollouts import Word
 from manifests.failures import Tier
 from tests.simulators.mail_server import MailServer
 from tests.simulators.receiver import Receiver

@@ -1,8 +1,9 @@
 """A recall overtakes a rollout in progress: nobody gets the old one any more, all get the newer."""
 
-from distribution import brakes, catalogue, explanation, rollouts
-from distribution.brakes import Scope
-from distribution.rollouts import Word
+from distribution.control import brakes, explanation, rollouts
+from distribution.control.brakes import Scope
+from distribution.control.rollouts import Word
+from distribution.repository import catalogue
 from manifests.failures import FailureCode, Tier
 from manifests.rollout import Ring
 from tests.simulators.village import ONE_WAVE, PRODUCT, TWO_WAVES, Village, now

@@ -14,9 +14,9 @@ from click.testing import CliRunner
 from client_updater.identity import KEY_FILE, load_key
 from distribution.audit import log
 from distribution.cli import main
+from distribution.database.tables import Site
 from distribution.desk import diagnostics, remote_steps
 from distribution.desk.remote_steps import StepRecord
-from distribution.tables import Site
 from tests.simulators.staff import CAST, hire
 from tests.simulators.village import Village, VillageSite, now, open_village
 

@@ -7,7 +7,7 @@ from sqlmodel import select
 
 from distribution.backup import asking
 from distribution.cli import main as hsp
-from distribution.tables import Attempt, Receipt
+from distribution.database.tables import Attempt, Receipt
 from tests.simulators.village import PRODUCT, Village
 
 

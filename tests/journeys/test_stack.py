@@ -19,9 +19,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from distribution import scheduler
 from distribution.audit import examine
-from distribution.catalogue import read_target
+from distribution.repository.catalogue import read_target
+from distribution.scheduling import scheduler
 from distribution.server import Server
 from distribution.settings import Settings
 from manifests.rollout import RolloutPlan, RolloutState

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from distribution import catalogue, enrolment, scheduler
-from distribution.tables import Attempt
+from distribution.database.tables import Attempt
+from distribution.repository import catalogue
+from distribution.scheduling import scheduler
+from distribution.sites import enrolment
 from manifests.delta import delta_path
 from manifests.rollout import Ring
 from manifests.site import SiteProfile

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from distribution import media, media_import, watch
+from distribution.database.tables import Attempt, Receipt, SiteProduct
 from distribution.desk.ticket_views import Which
 from distribution.desk.tickets import queue
-from distribution.tables import Attempt, Receipt, SiteProduct
+from distribution.sites import media, media_import, watch
 from manifests.failures import FailureCode
 from tests.simulators.village import PRODUCT, Village, VillageSite, now
 

@@ -7,7 +7,7 @@ import pytest
 from securesystemslib.signer import SSlibKey
 from tuf.api.metadata import Targets
 
-from distribution.catalogue import trust_state
+from distribution.repository.catalogue import trust_state
 from signing import key_files, signers
 from signing.delegations import delegate, delegate_product, fit, new_root
 from signing.errors import AlreadyThere, Tampered, UnfitRole, UnknownRole

@@ -10,7 +10,7 @@ from securesystemslib.signer import Signer
 from tuf.api.metadata import Metadata
 
 from distribution import home
-from distribution.commit import commit, upload
+from distribution.repository.commit import commit, upload
 from manifests.target_paths import Lane
 from signing import assignments, propose, signers
 from signing.errors import MissingSignatures, Tampered, UnfitRole, WrongKey

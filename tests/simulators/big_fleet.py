@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import Connection, Table, insert
 from sqlmodel import SQLModel
 
-from distribution.database import Database
-from distribution.engines import is_postgres
-from distribution.tables import Client, Site, SiteProduct
+from distribution.database.engines import is_postgres
+from distribution.database.sessions import Database
+from distribution.database.tables import Client, Site, SiteProduct
 from manifests.check_in import CheckIn, ProductStatus
 from manifests.rollout import Ring
 from manifests.site import InstalledProduct, SitePolicy, SiteProfile

@@ -92,7 +92,7 @@ def _write(estate: Estate, key: str, content: bytes) -> None:
 
 
 def _commit(estate: Estate, versions: dict[str, int]) -> None:
-    from distribution.commit import commit
+    from distribution.repository.commit import commit
 
     moment: datetime = estate.now
     commit(Repository.read(estate.store), versions, estate.online, moment)

@@ -16,10 +16,10 @@ from functools import cached_property
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import insert
 
-from distribution.control_tables import SiteBoot, SiteSession
-from distribution.database import Database
-from distribution.site_sessions import hashed
-from distribution.tables import Client, Site, SiteProduct
+from distribution.control.control_tables import SiteBoot, SiteSession
+from distribution.database.sessions import Database
+from distribution.database.tables import Client, Site, SiteProduct
+from distribution.sites.site_sessions import hashed
 from manifests import envelope
 from manifests.check_in import CHECK_IN_TYPE, CheckIn, ProductStatus
 from manifests.documents import to_json

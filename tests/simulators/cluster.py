@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import Popen
 
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.server import Server
 from distribution.settings import SETTINGS_FILE, Settings
 from signing.store import Store

@@ -11,17 +11,19 @@ from typing import Any
 import time_machine
 from click.testing import CliRunner
 
-from distribution import audit, brakes, freezes, rollouts
+from distribution import audit
 from distribution.audit import log, publications
 from distribution.audit.log import AuditRecord
-from distribution.brakes import Scope
+from distribution.calendars import freezes
+from distribution.calendars.freeze_records import Scope as Whose
 from distribution.cli import main
-from distribution.database import Database
+from distribution.control import brakes, rollouts
+from distribution.control.brakes import Scope
+from distribution.control.rollouts import Word
+from distribution.database.sessions import Database
 from distribution.desk import incidents
 from distribution.desk.opening import Sighting
-from distribution.freeze_records import Scope as Whose
-from distribution.reviewed_publish import reviewed
-from distribution.rollouts import Word
+from distribution.emergency.reviewed_publish import reviewed
 from manifests.failures import FailureCode
 from manifests.freeze import Freeze
 from manifests.target_paths import Lane

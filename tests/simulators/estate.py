@@ -22,8 +22,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from distribution import artifacts, home
-from distribution.publish import OnlineKeys, Published, load_online_keys, publish, publish_targets
+from distribution import home
+from distribution.repository import artifacts
+from distribution.repository.publish import (
+    OnlineKeys,
+    Published,
+    load_online_keys,
+    publish,
+    publish_targets,
+)
 from distribution.settings import SETTINGS_FILE, Settings
 from manifests.release import Release
 from manifests.rollout import (

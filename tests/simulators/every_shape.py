@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from distribution.online_roles import renew
+from distribution.repository.online_roles import renew
 from manifests.provenance import SLSA_V1
 from manifests.target_paths import Lane
 from signing import assignments, signers

@@ -17,7 +17,7 @@ from typing import Any, Self
 from securesystemslib.signer import CryptoSigner, Signer
 from tuf.api.metadata import DelegatedRole, Delegations, Metadata, MetaFile, Root, Targets
 
-from distribution.online_keys import Generation
+from distribution.repository.online_keys import Generation
 from manifests.release import ReleaseManifest
 from manifests.rollout import Change, Rollout, RolloutPlan, RolloutState, Wave
 from manifests.target_paths import (

@@ -15,10 +15,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
 from sqlalchemy import event
 
-from distribution import catalogue, check_ins, enrolment, reports, rollouts, scheduler
-from distribution.database import Database
-from distribution.rollouts import Word
+from distribution.control import rollouts
+from distribution.control.rollouts import Word
+from distribution.database.sessions import Database
+from distribution.repository import catalogue
+from distribution.scheduling import scheduler
 from distribution.server import Server
+from distribution.sites import check_ins, enrolment, reports
 from manifests import envelope
 from manifests.check_in import (
     CHECK_IN_TYPE,

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select, text
 
 from distribution.audit import chain
 from distribution.audit.tables import AuditRow
-from distribution.database import Database
+from distribution.database.sessions import Database
 
 
 @contextmanager

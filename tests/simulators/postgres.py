@@ -28,8 +28,8 @@ from typing import Any
 
 import psycopg
 
-from distribution import schema
-from distribution.database import Database
+from distribution.database import schema
+from distribution.database.sessions import Database
 from distribution.settings import Settings
 from tests.simulators.peers import end_with_parent
 from tests.simulators.ports import free_port

@@ -11,8 +11,8 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
-from distribution.memory import Memory
-from distribution.tables import Site
+from distribution.database.tables import Site
+from distribution.quick.memory import Memory
 from manifests.check_in import CHECK_IN_TYPE, SESSION_HEADER
 from manifests.envelope import peek
 from tests.simulators.house import House, Talker

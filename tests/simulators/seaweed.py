@@ -188,7 +188,7 @@ class Seaweed:
         return f"{self.endpoint_url}/{bucket}"
 
     def environment(self) -> dict[str, str]:
-        """Variables for a process that uses ``distribution.bucket.open_store``."""
+        """Variables for a process that uses ``distribution.repository.bucket.open_store``."""
         return {
             "HSP_S3_ENDPOINT_URL": self.endpoint_url,
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,

@@ -19,9 +19,10 @@ from typing import Any
 from securesystemslib.signer import Signer
 from sqlalchemy import event
 
-from distribution import home, retention
-from distribution.database import Database
-from distribution.online_roles import publish_targets, renew
+from distribution import home
+from distribution.database.sessions import Database
+from distribution.repository import retention
+from distribution.repository.online_roles import publish_targets, renew
 from distribution.server import Server
 from distribution.settings import Settings
 from manifests.delta import delta_path

@@ -17,13 +17,14 @@ from pathlib import Path
 
 import uvicorn
 
-from distribution import brakes, freezes, plans
 from distribution.api.application import application
-from distribution.brakes import Scope
-from distribution.freeze_records import Scope as FreezeScope
+from distribution.calendars import freezes
+from distribution.calendars.freeze_records import Scope as FreezeScope
+from distribution.control import brakes, plans
+from distribution.control.brakes import Scope
+from distribution.control.rollouts import Word
 from distribution.people import passwords
 from distribution.people.roles import Person, Role
-from distribution.rollouts import Word
 from manifests.failures import FailureCode
 from manifests.freeze import Freeze
 from manifests.rollout import Ring

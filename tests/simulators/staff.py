@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from distribution.api import application
 from distribution.audit import Deed, note
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.people import tokens
 from distribution.people.roles import STAFF, Permission, Role
 from distribution.people.tables import Account, RoleGrant

@@ -13,7 +13,7 @@ from typing import Any
 
 from tuf.api.metadata import Metadata, MetaFile, Snapshot, TargetFile, Targets, Timestamp
 
-from distribution.online_keys import Generation
+from distribution.repository.online_keys import Generation
 from manifests.rollout import Rollout, RolloutPlan
 from manifests.target_paths import plan_path, rollouts_role
 from signing.errors import AlreadyStored

@@ -1,6 +1,6 @@
 """Tickets as tests ask about them."""
 
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.desk.ticket_views import IncidentView, TicketLine
 from distribution.desk.tickets import incidents_of
 

@@ -28,14 +28,17 @@ from click.testing import CliRunner, Result
 
 from client_updater import processes
 from client_updater.cli import main as hsp_updater
-from distribution import catalogue, enrolment, plans, rollouts, scheduler
 from distribution.api.application import application
-from distribution.database import Database
+from distribution.control import plans, rollouts
+from distribution.control.rollouts import Word
+from distribution.database.sessions import Database
 from distribution.desk.ticket_views import TicketLine, Which
 from distribution.desk.tickets import queue
-from distribution.rollouts import Word
+from distribution.repository import catalogue
+from distribution.scheduling import scheduler
 from distribution.server import Server
 from distribution.settings import Settings
+from distribution.sites import enrolment
 from manifests.release import Release
 from manifests.rollout import Gates, Ring, Schedule, ScheduledWave
 from manifests.site import SiteProfile

@@ -22,8 +22,9 @@ from click.testing import Result
 from sqlmodel import select
 
 from client_updater.status import LAST_POLL_FILE, LastPoll, read_last_poll
-from distribution import catalogue, enrolment
-from distribution.tables import Receipt, Site
+from distribution.database.tables import Receipt, Site
+from distribution.repository import catalogue
+from distribution.sites import enrolment
 from manifests.failures import FailureCode, Tier
 from manifests.site import SiteProfile
 from tests.simulators.forger import Forger

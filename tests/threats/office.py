@@ -11,11 +11,12 @@ from typing import Any
 
 from securesystemslib.signer import Signer
 
-from distribution import home, repair
-from distribution.online_keys import NAMES, NEXT, Generation
-from distribution.publish import renew
-from distribution.recovery import rebuilt
-from distribution.reviewed_publish import reviewed
+from distribution import home
+from distribution.emergency.reviewed_publish import reviewed
+from distribution.repository.online_keys import NAMES, NEXT, Generation
+from distribution.repository.publish import renew
+from distribution.repository.recovery import rebuilt
+from distribution.scheduling import repair
 from distribution.server import online_passphrase
 from manifests.provenance import SLSA_V1
 from manifests.release import Release

@@ -6,7 +6,7 @@ https://uptane.org/docs/2.1.0/threats
 from datetime import timedelta
 from pathlib import Path
 
-from distribution import scheduler
+from distribution.scheduling import scheduler
 from manifests.failures import FailureCode
 from tests.simulators.certificates import certificate
 from tests.simulators.forger import everybody_now

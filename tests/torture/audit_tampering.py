@@ -24,7 +24,7 @@ from distribution import audit
 from distribution.audit import chain, log
 from distribution.audit.chain import FIELDS, Verdict
 from distribution.audit.tables import AuditRow
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.settings import Settings
 from tests.torture.rows import Outcome, Scale
 from tests.torture.shares import Share, Tally, in_shares

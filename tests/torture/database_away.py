@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sqlmodel import col, func, select
 
-from distribution.tables import Receipt, Site
+from distribution.database.tables import Receipt, Site
 from tests.simulators.cluster import Cluster, Line
 from tests.simulators.house import PRODUCT
 from tests.simulators.staff import token_of

@@ -16,9 +16,9 @@ from typing import Any
 
 from sqlmodel import col, select
 
-from distribution import attempts
-from distribution.database import Database
-from distribution.tables import Attempt, Incident, Problem, Receipt
+from distribution.database.sessions import Database
+from distribution.database.tables import Attempt, Incident, Problem, Receipt
+from distribution.sites import attempts
 from tests.simulators.cluster import Cluster
 from tests.simulators.house import PRODUCT
 from tests.torture import voices

@@ -10,8 +10,8 @@ import zstandard
 from client_updater import archive
 from client_updater.deltas import Basis, rebuilt
 from client_updater.slots import verify_tree
-from distribution.delta_coding import patch
-from distribution.shared_runs import rest, shared_runs
+from distribution.repository.delta_coding import patch
+from distribution.repository.shared_runs import rest, shared_runs
 from manifests import delta
 from manifests.delta_frames import MAGIC, Shared, framed, frames, split
 from manifests.errors import UpdateError

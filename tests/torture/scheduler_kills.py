@@ -26,15 +26,18 @@ from typing import Any
 from sqlalchemy import event
 from sqlmodel import Session
 
-from distribution import catalogue, events, lease, rollouts, scheduler
-from distribution.database import Database
+from distribution import events
+from distribution.control import rollouts
+from distribution.control.plans import rollout_document, waves_of, written
+from distribution.database.sessions import Database
+from distribution.database.tables import PlanRow, RolloutRow
 from distribution.errors import NotFound
 from distribution.events import Event, EventKind
-from distribution.loop import Scheduler
-from distribution.plans import rollout_document, waves_of, written
+from distribution.repository import catalogue
+from distribution.scheduling import lease, scheduler
+from distribution.scheduling.loop import Scheduler
 from distribution.server import Server
 from distribution.settings import Settings
-from distribution.tables import PlanRow, RolloutRow
 from manifests import rollout as language
 from manifests.install_report import Phase
 from manifests.rollout import Ring, Rollout, RolloutPlan, RolloutState

@@ -20,11 +20,12 @@ from typing import Any
 
 from sqlmodel import select
 
-from distribution import events, rollouts
-from distribution.bucket import S3Store
+from distribution import events
+from distribution.control import rollouts
+from distribution.database.tables import Attempt, Receipt
 from distribution.errors import Unavailable
 from distribution.events import EventKind
-from distribution.tables import Attempt, Receipt
+from distribution.repository.bucket import S3Store
 from manifests import envelope
 from manifests import rollout as language
 from manifests.check_in import CheckInAnswer, EnrolmentAnswer, ReportReceipt

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
 from sqlmodel import col, update
 
-from distribution.database import Database
-from distribution.tables import Site
+from distribution.database.sessions import Database
+from distribution.database.tables import Site
 from manifests import envelope
 from manifests.check_in import CHECK_IN_TYPE, CheckIn, ProductStatus
 from manifests.failures import FailureCode

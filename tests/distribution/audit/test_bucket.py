@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 
 from distribution.audit import checkpoints, examine, keys
 from distribution.audit.tables import CheckpointRow
-from distribution.bucket import S3Store
 from distribution.errors import Unavailable
+from distribution.repository.bucket import S3Store
 from distribution.server import Server
 from tests.simulators.deeds import deed
 from tests.simulators.house import House

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from distribution import retention
 from distribution.audit import checkpoints, examine, keys, log
 from distribution.audit.chain import Kind
 from distribution.desk.ticket_views import Which
 from distribution.desk.tickets import queue
 from distribution.errors import Misconfigured, Unavailable
+from distribution.repository import retention
 from distribution.server import PASSPHRASE_VARIABLE
 from manifests.audit_checkpoint import AuditCheckpoint
 from manifests.failures import FailureCode

@@ -2,8 +2,8 @@
 
 from sqlmodel import SQLModel
 
-from distribution import database
 from distribution.audit.coverage import AUDITED, EXEMPT
+from distribution.database import sessions as database
 
 assert database  # it fills the metadata
 

@@ -13,9 +13,9 @@ from distribution.audit import chain, log
 from distribution.audit.log import AuditRecord
 from distribution.audit.records import NotNoted, shown
 from distribution.audit.tables import AuditRow
-from distribution.control_tables import BrakeRow, EventRow
-from distribution.database import Database
-from distribution.tables import Client, Invitation
+from distribution.control.control_tables import BrakeRow, EventRow
+from distribution.database.sessions import Database
+from distribution.database.tables import Client, Invitation
 from tests.simulators.house import House
 
 ADD = audit.Deed("ani", "client.add", "client toko")

@@ -2,10 +2,11 @@
 
 import pytest
 
-from distribution import audit, check_ins
+from distribution import audit
 from distribution.audit import checkpoints
 from distribution.desk.ticket_views import Which
 from distribution.desk.tickets import queue
+from distribution.sites import check_ins
 from manifests import envelope
 from manifests.audit_checkpoint import CHECKPOINT_TYPE, AuditCheckpoint, claimed, newer
 from manifests.check_in import CHECK_IN_TYPE, CheckIn

@@ -14,7 +14,7 @@ from sqlmodel import select
 from client_updater.outbox import Outbox, Sealed
 from distribution.backup import asking
 from distribution.backup.tables import AskAgain
-from distribution.tables import Receipt, Site
+from distribution.database.tables import Receipt, Site
 from manifests.check_in import CHECK_IN_TYPE, CheckIn
 from manifests.envelope import peek
 from manifests.install_report import Phase

@@ -13,10 +13,10 @@ from sqlmodel import select
 from distribution.audit.log import Filter, last
 from distribution.backup import contents, making, restoring
 from distribution.backup.manifest import FILE, REPOSITORY
-from distribution.database import Database
+from distribution.database.sessions import Database
+from distribution.database.tables import Receipt
 from distribution.errors import Conflict, Invalid, NotFound
 from distribution.settings import Settings
-from distribution.tables import Receipt
 from manifests.install_report import Phase
 from tests.simulators.house import Clock, House, schedule
 

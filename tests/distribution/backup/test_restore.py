@@ -8,22 +8,26 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from distribution import check_ins, engines, events, lease, plans, rollouts
+from distribution import events
 from distribution.audit import examine
 from distribution.audit.chain import Kind
 from distribution.audit.log import Filter, last
 from distribution.backup import ahead, asking, in_place, making, restoring
 from distribution.backup.tables import AskAgain
-from distribution.database import Database
+from distribution.control import plans, rollouts
+from distribution.control.rollouts import Word
+from distribution.database import engines
+from distribution.database.sessions import Database
+from distribution.database.tables import Receipt, Site
 from distribution.desk import tickets
 from distribution.desk.ticket_views import Which
 from distribution.errors import Conflict, Invalid, NotAllowed, Unauthorised
 from distribution.people import tokens
 from distribution.people.tables import ApiToken
-from distribution.rollouts import Word
+from distribution.scheduling import lease
 from distribution.server import Server
 from distribution.settings import Settings
-from distribution.tables import Receipt, Site
+from distribution.sites import check_ins
 from manifests.audit_checkpoint import claimed
 from manifests.failures import FailureCode
 from manifests.install_report import Phase
@@ -405,7 +409,7 @@ def test_a_repository_that_was_lost_too_goes_ahead_of_what_sites_have_seen(
     seen = Repository.read(house.server.store)
     done = restoring.restore(tmp_path / "new", tmp_path / "backup", "wati", house.clock.now)
     assert done.put_back == done.manifest.repository.copied if done.manifest.repository else 0
-    from distribution.bucket import open_store
+    from distribution.repository.bucket import open_store
 
     store = open_store(Settings.load(tmp_path / "new"))
     ahead.go_ahead(store, house.server.online, house.clock.now)

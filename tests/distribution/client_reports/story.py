@@ -4,14 +4,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from distribution import brakes, freezes, rollouts
-from distribution.brakes import Scope
+from distribution.calendars import freezes
+from distribution.calendars.freeze_records import Scope as FreezeScope
 from distribution.client_reports.model import ClientMonth
 from distribution.client_reports.month import month
 from distribution.client_reports.period import Period
-from distribution.freeze_records import Scope as FreezeScope
+from distribution.control import brakes, rollouts
+from distribution.control.brakes import Scope
+from distribution.control.rollouts import Word
 from distribution.languages import Language
-from distribution.rollouts import Word
 from manifests.documents import validated
 from manifests.freeze import Freeze
 from manifests.install_report import Phase

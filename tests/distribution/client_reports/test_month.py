@@ -7,17 +7,18 @@ import pytest
 from sqlalchemy import event
 from sqlmodel import select
 
-from distribution import audit, rollouts
+from distribution import audit
+from distribution.calendars.openings import WindowOutcome
 from distribution.client_reports import as_json
 from distribution.client_reports.model import HoldKind, Outcome, Tally
 from distribution.client_reports.month import month
 from distribution.client_reports.period import Period, zone_of_client
+from distribution.control import rollouts
+from distribution.control.rollouts import Word
+from distribution.database.tables import Receipt
 from distribution.desk.tables import FailureOverride
 from distribution.errors import Invalid, NotFound
 from distribution.languages import Language
-from distribution.openings import WindowOutcome
-from distribution.rollouts import Word
-from distribution.tables import Receipt
 from manifests.failures import FailureCode
 from manifests.install_report import Phase
 from manifests.release import Severity

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distribution.console.wave_picture import GAP, HEIGHT, WIDTH, columns
-from distribution.progress import RolloutProgress, WaveProgress
-from distribution.standing import Counts
+from distribution.control.progress import RolloutProgress, WaveProgress
+from distribution.control.standing import Counts
 from manifests.rollout import RolloutState
 from manifests.target_paths import Lane
 

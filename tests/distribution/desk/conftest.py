@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
+from distribution.database.tables import Incident
 from distribution.desk.news import News, after
 from distribution.desk.ticket_views import TicketLine, Which
 from distribution.desk.tickets import failures_unexplained, queue
 from distribution.people import accounts
 from distribution.people.roles import Person, Role
-from distribution.tables import Incident
 from tests.simulators.house import House, Talker
 from tests.simulators.staff import hire
 

@@ -8,10 +8,12 @@ import pytest
 import time_machine
 from click.testing import CliRunner, Result
 
-from distribution import catalogue, reviews, rollouts
 from distribution.cli import main
+from distribution.control import rollouts
+from distribution.database.tables import Problem
 from distribution.desk.states import TicketState
-from distribution.tables import Problem
+from distribution.emergency import reviews
+from distribution.repository import catalogue
 from manifests.target_paths import Lane
 from tests.distribution.desk.conftest import OnlyTicket
 from tests.simulators.deeds import alarmed, records, ticketed

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from distribution import site_identity
+from distribution.control.rollouts import Word
 from distribution.desk import endings
 from distribution.desk.incidents import record
 from distribution.desk.news import News
 from distribution.desk.opening import Sighting
 from distribution.desk.states import TicketState
 from distribution.desk.ticket_views import Which
-from distribution.rollouts import Word
+from distribution.sites import site_identity
 from manifests.failures import FailureCode, Tier
 from manifests.install_report import Phase
 from manifests.target_paths import Lane

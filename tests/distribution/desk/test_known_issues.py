@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
+from distribution.control.explanation import known_site
 from distribution.desk import known_issue_work, known_issues, tickets
 from distribution.desk.known_issue_work import NewKnownIssue
 from distribution.desk.known_issues import HeldNotice
 from distribution.desk.news import News
 from distribution.desk.ticket_views import Which
 from distribution.errors import Conflict, Invalid, NotAllowed, NotFound
-from distribution.explanation import known_site
 from distribution.people.roles import Person
 from manifests.failures import FailureCode, Tier
 from manifests.install_report import Phase

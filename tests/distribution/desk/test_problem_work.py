@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from distribution import rollouts
+from distribution.control import rollouts
 from distribution.desk import handing_over, known_issue_work, problem_work
 from distribution.desk import tickets as views
 from distribution.desk.hand_over import HandOver

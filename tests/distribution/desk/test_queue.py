@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import event
 
-from distribution import catalogue, enrolment, site_identity
-from distribution.control_tables import WindowRow
+from distribution.control.control_tables import WindowRow
+from distribution.control.rollouts import Word
+from distribution.database.tables import Incident, Problem
 from distribution.desk.queue import LineKind, QueueLine, queue, size
 from distribution.languages import Language
-from distribution.rollouts import Word
-from distribution.tables import Incident, Problem
+from distribution.repository import catalogue
+from distribution.sites import enrolment, site_identity
 from manifests.failures import Tier
 from manifests.site import SitePolicy
 from tests.simulators.house import PRODUCT, House, Talker, schedule

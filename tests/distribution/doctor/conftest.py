@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from distribution import audit, lease
+from distribution import audit
 from distribution.backup.making import MADE
+from distribution.database.engines import is_postgres
 from distribution.doctor.checks import ALL
 from distribution.doctor.findings import Context, Finding, run
-from distribution.engines import is_postgres
+from distribution.scheduling import lease
 from distribution.server import Server
 from distribution.settings import Settings
 from tests.simulators.house import Clock, House, Talker

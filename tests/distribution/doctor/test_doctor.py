@@ -13,13 +13,13 @@ from click.testing import CliRunner
 from packaging.version import Version
 from tuf.api.metadata import Metadata
 
-from distribution import online_roles
 from distribution.cli import main
-from distribution.commit import commit
 from distribution.doctor import bucket, databases, machine
 from distribution.doctor.findings import Context, Level, exit_status, run
 from distribution.doctor.sites import _is_too_old
 from distribution.errors import Unavailable
+from distribution.repository import online_roles
+from distribution.repository.commit import commit
 from manifests.install_report import Phase
 from signing import signers
 from signing.metadata import add_signature, metadata_key, serialised

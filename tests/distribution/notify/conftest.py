@@ -10,6 +10,8 @@ import pytest
 from sqlmodel import Session, col, select
 
 from distribution.audit import Deed, note
+from distribution.control.rollouts import Word
+from distribution.database.tables import Client, Incident, Problem, Site
 from distribution.desk import news
 from distribution.desk.news import News
 from distribution.notify import channels, reading, sending
@@ -17,10 +19,8 @@ from distribution.notify.channels import NewChannel
 from distribution.notify.states import Kind
 from distribution.notify.tables import Delivery
 from distribution.notify.wishes import Wish
-from distribution.rollouts import Word
 from distribution.server import Server
 from distribution.settings import Settings
-from distribution.tables import Client, Incident, Problem, Site
 from manifests.failures import FAILURES, FailureCode, Tier
 from tests.simulators.house import House
 from tests.simulators.mail_server import MailServer

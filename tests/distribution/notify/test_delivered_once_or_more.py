@@ -21,7 +21,7 @@ from tests.simulators.web import Status
 
 SENDER = """
 import sys, datetime, pathlib
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.notify import sending
 from distribution.server import Server
 from distribution.settings import Settings

@@ -9,6 +9,7 @@ from sqlalchemy import event, insert
 from sqlmodel import func, select
 
 from distribution.audit import Deed, note
+from distribution.database.tables import Client, Incident, Site
 from distribution.desk import endings, incidents
 from distribution.desk.news import News
 from distribution.desk.opening import Sighting
@@ -16,7 +17,6 @@ from distribution.desk.tables import NewsRow
 from distribution.notify import reading, sealing
 from distribution.notify.saying import message_of
 from distribution.notify.states import Kind
-from distribution.tables import Client, Incident, Site
 from manifests.failures import FailureCode, Tier
 from tests.distribution.notify.conftest import Desk, put_site
 from tests.simulators.mail_server import MailServer

@@ -9,13 +9,14 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
-from distribution import brakes, freezes
 from distribution.api import docs_page
-from distribution.brakes import Scope
-from distribution.freeze_records import Scope as FreezeScope
+from distribution.calendars import freezes
+from distribution.calendars.freeze_records import Scope as FreezeScope
+from distribution.control import brakes
+from distribution.control.brakes import Scope
+from distribution.control.rollouts import Word
 from distribution.people import accounts, tokens
 from distribution.people.roles import Person, Role
-from distribution.rollouts import Word
 from manifests.documents import validated
 from manifests.freeze import Freeze
 from tests.simulators.house import House, schedule

@@ -8,14 +8,15 @@ import pytest
 from sqlmodel import col, select
 from starlette.testclient import TestClient
 
-from distribution import brakes, break_glass, reviews, rollouts
 from distribution.audit import Deed, note
-from distribution.brakes import Scope
+from distribution.control import brakes, rollouts
+from distribution.control.brakes import Scope
+from distribution.control.rollouts import Word
+from distribution.database.tables import RolloutChange
+from distribution.emergency import break_glass, reviews
 from distribution.errors import NotAllowed
 from distribution.people import grants, own_proposals
 from distribution.people.roles import TABLE, Permission, Person, Role
-from distribution.rollouts import Word
-from distribution.tables import RolloutChange
 from manifests.rollout import RolloutState
 from tests.distribution.people.conftest import Bearer
 from tests.simulators.house import PRODUCT, House, schedule

@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from distribution import home
 from distribution.cli import main
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.people import login, tokens
 from distribution.people.limits import Limits
 from distribution.people.roles import TABLE, Permission, Role

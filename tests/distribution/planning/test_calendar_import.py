@@ -5,9 +5,9 @@ from itertools import islice
 
 import pytest
 
-from distribution.calendar_import import MAX_ICS_BYTES, read_freezes, read_policy
+from distribution.calendars.calendar_import import MAX_ICS_BYTES, read_freezes, read_policy
+from distribution.calendars.policy_toml import written
 from distribution.errors import Invalid
-from distribution.policy_toml import written
 from manifests.errors import UpdateError
 from manifests.freeze import Freeze
 from manifests.site import SitePolicy

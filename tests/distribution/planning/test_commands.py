@@ -7,9 +7,9 @@ import pytest
 from click.testing import CliRunner, Result
 from icalendar import Calendar
 
-from distribution import catalogue
 from distribution.cli import main
-from distribution.fleet_file import FleetFile
+from distribution.planning.fleet_file import FleetFile
+from distribution.repository import catalogue
 from infra.pictures import _manifest
 from manifests.rollout import RolloutPlan
 from manifests.target_paths import plan_path

@@ -5,19 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from icalendar import Calendar
 
-from distribution import (
-    calendar_access,
-    calendar_export,
-    catalogue,
-    explanation,
-    freeze_records,
-    freezes,
-    plans,
-)
-from distribution.calendar_import import read_freezes
+from distribution.calendars import calendar_access, calendar_export, freeze_records, freezes
+from distribution.calendars.calendar_import import read_freezes
+from distribution.calendars.freeze_records import Scope
+from distribution.control import explanation, plans
+from distribution.control.rollouts import Word
 from distribution.errors import Invalid, NotAllowed, NotFound
-from distribution.freeze_records import Scope
-from distribution.rollouts import Word
+from distribution.repository import catalogue
 from manifests.check_in import CHECK_IN_TYPE, CheckIn
 from manifests.freeze import Freeze
 from manifests.rollout import Ring, RolloutPlan
@@ -217,7 +211,7 @@ def test_a_client_sees_its_windows_freezes_and_planned_installs(house: House) ->
     announce(house, Scope.EVERYTHING)
     house.clock.forward(60)
     with house.database.writing() as session:
-        from distribution.tables import SiteProduct
+        from distribution.database.tables import SiteProduct
 
         row = session.get_one(SiteProduct, ("shop", PRODUCT))
         row.candidate, row.decision = str(release.path), "wait"

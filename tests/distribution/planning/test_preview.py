@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from distribution import preview_picture
 from distribution.errors import Invalid
-from distribution.planned import Planned, Preview, Question
-from distribution.preview import preview
-from distribution.synthesis import Wanted, make_fleet
+from distribution.planning import preview_picture
+from distribution.planning.planned import Planned, Preview, Question
+from distribution.planning.preview import preview
+from distribution.planning.synthesis import Wanted, make_fleet
 from manifests.freeze import Freeze
 from manifests.release import Release, ReleaseManifest
 from manifests.rollout import WHOLE, Brake, Gates, Limits, Schedule, ScheduledWave, SiteFilter

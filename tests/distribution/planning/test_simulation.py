@@ -7,12 +7,12 @@ from itertools import accumulate, count
 import numpy as np
 import pytest
 
-from distribution.assessment import Finish, OpenNextWave, Pause, assess
+from distribution.control.assessment import Finish, OpenNextWave, Pause, assess
+from distribution.control.schedules import load_schedule
+from distribution.control.standing import Candidate, Course, Outcome, tally
 from distribution.errors import Invalid
-from distribution.schedules import load_schedule
-from distribution.simulated_turns import in_turn
-from distribution.simulation import NEVER, Drawn, End, Fleet, roll_out, simulate
-from distribution.standing import Candidate, Course, Outcome, tally
+from distribution.planning.simulated_turns import in_turn
+from distribution.planning.simulation import NEVER, Drawn, End, Fleet, roll_out, simulate
 from manifests.release import Release, ReleaseManifest
 from manifests.rollout import (
     WHOLE,

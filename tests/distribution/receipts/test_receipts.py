@@ -11,13 +11,14 @@ from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
 
-from distribution import audit, site_identity, site_keys
+from distribution import audit
 from distribution.cli import main
+from distribution.control.rollouts import Word
+from distribution.database.tables import Client
 from distribution.receipts import export as exports
 from distribution.receipts.trusted import TrustedKeys, read_keys
 from distribution.receipts.verify import Verified, verify
-from distribution.rollouts import Word
-from distribution.tables import Client
+from distribution.sites import site_identity, site_keys
 from manifests import envelope
 from manifests.documents import to_json
 from manifests.errors import ManifestError

@@ -8,7 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from distribution.bucket import S3Store
+from distribution.repository.bucket import S3Store
 from signing.store import DirectoryStore, Store
 from tests.simulators.estate import Estate
 from tests.simulators.seaweed import Seaweed

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from distribution.cli import main as hsp
 from distribution.errors import Misconfigured, Unavailable
-from distribution.publish import publish_targets, renew
+from distribution.repository.publish import publish_targets, renew
 from distribution.server import Server
 from distribution.settings import Settings
 from manifests.target_paths import Lane, manifest_path

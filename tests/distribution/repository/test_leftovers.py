@@ -8,7 +8,7 @@ import pytest
 from tuf.api.metadata import Metadata, MetaFile, Targets
 
 from distribution import home
-from distribution.recovery import rebuilt
+from distribution.repository.recovery import rebuilt
 from signing import assignments, propose
 from signing.errors import Tampered
 from signing.metadata import serialised

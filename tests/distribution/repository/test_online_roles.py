@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from distribution import catalogue
 from distribution.errors import Invalid, Misconfigured, NotFound, UnknownProduct, UnknownRelease
-from distribution.publish import publish_targets, renew
+from distribution.repository import catalogue
+from distribution.repository.publish import publish_targets, renew
 from manifests.target_paths import Lane, manifest_path
 from signing.errors import Tampered
 from signing.store import DirectoryStore

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from distribution.catalogue import releases
 from distribution.errors import (
     AlreadyPublished,
     Conflict,
@@ -19,7 +18,8 @@ from distribution.errors import (
     Unavailable,
     UnknownProduct,
 )
-from distribution.publish import load_online_keys, publish
+from distribution.repository.catalogue import releases
+from distribution.repository.publish import load_online_keys, publish
 from manifests.errors import UpdateError
 from manifests.target_paths import Lane
 from signing import ceremony

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from tuf.api.exceptions import RepositoryError
 
-from distribution import catalogue
-from distribution.bucket import S3Store
+from distribution.repository import catalogue
+from distribution.repository.bucket import S3Store
 from manifests.target_paths import Lane, manifest_path
 from signing import propose, signers
 from signing.update_repository import Repository

@@ -22,12 +22,12 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from distribution import artifacts
-from distribution.artifacts import Built
-from distribution.collected import Collected, UnusableInput
+from distribution.control.schedules import load_schedule
 from distribution.errors import Conflict, Unavailable
-from distribution.schedules import load_schedule
-from distribution.unpacking import read_input
+from distribution.repository import artifacts
+from distribution.repository.artifacts import Built
+from distribution.repository.collected import Collected, UnusableInput
+from distribution.repository.unpacking import read_input
 from manifests.errors import ManifestError
 from signing.contents import check_artifact
 from tests.simulators.estate import AT_ONCE
@@ -422,7 +422,7 @@ def test_memory_stays_bounded_whatever_the_size(tmp_path: Path, description: Pat
         from datetime import UTC, datetime
         from pathlib import Path
         from distribution import artifacts
-        from distribution.schedules import load_schedule
+        from distribution.control.schedules import load_schedule
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         artifacts.build(
             Path({str(tmp_path / "big.tar.bz2")!r}), Path({str(description)!r}),

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from distribution import catalogue, publish
 from distribution.errors import AlreadyPublished, Conflict, LostRace
-from distribution.publish import Published
+from distribution.repository import catalogue, publish
+from distribution.repository.publish import Published
 from manifests.errors import UpdateError
 from manifests.target_paths import Lane, manifest_path
 from signing.errors import StaleProposal
@@ -165,8 +165,8 @@ def test_a_number_that_a_crash_has_used_is_skipped(estate: Estate) -> None:
 def test_who_never_wins_is_told_that_nothing_is_visible(
     estate: Estate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("distribution.commit.ATTEMPTS", 3)
-    monkeypatch.setattr("distribution.commit._PAUSE_SECONDS", 0)
+    monkeypatch.setattr("distribution.repository.commit.ATTEMPTS", 3)
+    monkeypatch.setattr("distribution.repository.commit._PAUSE_SECONDS", 0)
     proposal = _signed(estate, "1.0")
     store = estate.store
     original = store.replace

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from securesystemslib.signer import SSlibKey
 
-from distribution import catalogue, home
-from distribution.publish import renew
-from distribution.recovery import rebuilt
+from distribution import home
+from distribution.repository import catalogue
+from distribution.repository.publish import renew
+from distribution.repository.recovery import rebuilt
 from signing import assignments, propose, signers
 from signing.errors import MissingSignatures, Tampered, UnfitRole, WrongKey
 from signing.metadata import TIMESTAMP_KEY, metadata_key, serialised, signed_by

@@ -9,8 +9,8 @@ import botocore
 import pytest
 from botocore.config import Config
 
-from distribution.bucket import BucketUnreachable, S3Store, open_store, s3_client
 from distribution.errors import DistributionError, Misconfigured
+from distribution.repository.bucket import BucketUnreachable, S3Store, open_store, s3_client
 from distribution.settings import Settings
 from signing.errors import AlreadyStored, Conflict, NotStored, StoreError, StoreFailed
 from signing.store import DirectoryStore, Store

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from distribution import check_ins
+from distribution.sites import check_ins
 from tests.simulators.house import House
 from tests.simulators.staff import api_of, token_of
 

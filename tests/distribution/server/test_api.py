@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from distribution import rollouts
-from distribution.database import Database
+from distribution.control import rollouts
+from distribution.database.sessions import Database
 from distribution.errors import Unavailable
 from manifests.install_report import MAX_REPORT_BYTES, Phase
 from manifests.rollout import RolloutState

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from distribution.catalogue import read_target
 from distribution.cli import main
 from distribution.errors import Misconfigured
-from distribution.online_roles import publish_targets
-from distribution.scheduler import publish_plans
+from distribution.repository.catalogue import read_target
+from distribution.repository.online_roles import publish_targets
+from distribution.scheduling.scheduler import publish_plans
 from distribution.server import Server
 from manifests.rollout import Ring, RolloutPlan, RolloutState
 from manifests.target_paths import plan_path, rollouts_role

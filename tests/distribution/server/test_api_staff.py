@@ -2,7 +2,7 @@
 
 from starlette.testclient import TestClient
 
-from distribution.catalogue import read_target
+from distribution.repository.catalogue import read_target
 from manifests.failures import FailureCode
 from manifests.rollout import Ring, RolloutPlan, RolloutState
 from manifests.target_paths import plan_path

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from distribution.assessment import (
+from distribution.control.assessment import (
     Finish,
     Hold,
     OpenNextWave,
@@ -15,7 +15,7 @@ from distribution.assessment import (
     Verdict,
     assess,
 )
-from distribution.standing import Candidate, Counts, Course, Outcome, Said, tally
+from distribution.control.standing import Candidate, Counts, Course, Outcome, Said, tally
 from manifests.file_list import FileEntry
 from manifests.release import Artifact, Release, ReleaseManifest
 from manifests.rollout import (

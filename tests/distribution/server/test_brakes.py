@@ -4,14 +4,15 @@ import pytest
 from click.testing import CliRunner, Result
 from starlette.testclient import TestClient
 
-from distribution import approvals, brakes, catalogue, explanation, plans, rollouts
-from distribution.brakes import BrakeRecord, Scope
 from distribution.cli import main
+from distribution.control import approvals, brakes, explanation, plans, rollouts
+from distribution.control.brakes import BrakeRecord, Scope
+from distribution.control.rollouts import Word
 from distribution.desk.ticket_views import Which
 from distribution.desk.tickets import queue
 from distribution.errors import Conflict, Invalid, NotAllowed, NotFound
-from distribution.rollouts import Word
-from distribution.scheduler import verdict_on
+from distribution.repository import catalogue
+from distribution.scheduling.scheduler import verdict_on
 from manifests.failures import FailureCode, Tier
 from manifests.rollout import RolloutPlan
 from manifests.target_paths import plan_path

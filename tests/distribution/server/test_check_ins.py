@@ -2,10 +2,10 @@
 
 import pytest
 
-from distribution import check_ins, site_records
-from distribution.catalogue import trust_state
 from distribution.errors import Unauthorised
-from distribution.site_records import SiteRecord
+from distribution.repository.catalogue import trust_state
+from distribution.sites import check_ins, site_records
+from distribution.sites.site_records import SiteRecord
 from manifests.rollout import Ring
 from tests.simulators.house import PRODUCT, House, Talker
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from distribution import catalogue
 from distribution.cli import main
+from distribution.database.tables import Site
+from distribution.repository import catalogue
 from distribution.server import utc_now
-from distribution.tables import Site
 from manifests.check_in import Invitation
 from manifests.failures import FailureCode
 from manifests.install_report import Phase
@@ -276,7 +276,7 @@ def test_serve_says_that_it_is_about_to_end_before_it_does(house: House) -> None
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 0, errors
     lines = [json.loads(line) for line in errors.splitlines()]
-    (led,) = [line for line in lines if line["logger"] == "distribution.loop"]
+    (led,) = [line for line in lines if line["logger"] == "distribution.scheduling.loop"]
     assert (led["level"], "leads the scheduling" in led["event"]) == ("info", True)
     (failed,) = [line for line in lines if line["logger"] == "distribution.requests"][:1]
     assert (failed["status"], failed["event"]) == (503, "GET /readyz")

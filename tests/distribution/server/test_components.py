@@ -8,12 +8,13 @@ import pytest
 from click.testing import CliRunner
 from starlette.testclient import TestClient
 
-from distribution import component_index, components, scheduler
 from distribution.cli import main as hsp
-from distribution.component_tables import ComponentRow, SbomRow
-from distribution.components import Affected
+from distribution.database.tables import Site
 from distribution.errors import NotFound, Unavailable
-from distribution.tables import Site
+from distribution.scheduling import scheduler
+from distribution.sites import component_index, components
+from distribution.sites.component_tables import ComponentRow, SbomRow
+from distribution.sites.components import Affected
 from manifests.component_range import ComponentRange
 from manifests.target_paths import Lane
 from tests.simulators.builder import sbom, written

@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 
-from distribution import aging, openings
+from distribution.calendars import openings
 from distribution.desk.ticket_views import TicketLine, Which
 from distribution.desk.tickets import queue
+from distribution.scheduling import aging
 from manifests.failures import FailureCode, Tier
 from manifests.install_report import Phase
 from manifests.rollout import Limits

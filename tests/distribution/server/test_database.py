@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from sqlmodel import select
 
-from distribution import audit, engines
-from distribution.database import Database, check_answers
+from distribution import audit
+from distribution.database import engines
+from distribution.database.sessions import Database, check_answers
+from distribution.database.tables import Client
 from distribution.errors import Misconfigured, Unavailable
 from distribution.settings import Settings
-from distribution.tables import Client
 from manifests.rollout import Ring
 from tests.simulators.house import House
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from distribution.delta_coding import Unpacked
 from distribution.errors import Unavailable
+from distribution.repository.delta_coding import Unpacked
 from manifests.delta import Stretch
 from tests.simulators.repository import pack
 

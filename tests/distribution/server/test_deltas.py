@@ -7,11 +7,12 @@ import pytest
 from click.testing import CliRunner
 from sqlmodel import select
 
-from distribution import catalogue, deltas, scheduler
 from distribution.cli import main as hsp
-from distribution.deltas import Pair
+from distribution.database.tables import DeltaRow
 from distribution.errors import Invalid, NotFound, Unavailable
-from distribution.tables import DeltaRow
+from distribution.repository import catalogue, deltas
+from distribution.repository.deltas import Pair
+from distribution.scheduling import scheduler
 from manifests.delta import delta_path
 from manifests.install_report import Phase
 from manifests.target_paths import plan_path, rollouts_role

@@ -7,12 +7,13 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlmodel import select
 
-from distribution import catalogue, check_ins
 from distribution.cli import main as hsp
-from distribution.control_tables import DrillRow, NoticeRow
-from distribution.database import Database
+from distribution.control.control_tables import DrillRow, NoticeRow
+from distribution.database.sessions import Database
 from distribution.drills import records
 from distribution.drills.records import Goal
+from distribution.repository import catalogue
+from distribution.sites import check_ins
 from manifests import envelope
 from manifests.check_in import CHECK_IN_TYPE, CheckIn
 from signing import assignments, ceremony, signers

@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
-from distribution import enrolment
-from distribution.catalogue import trust_state
+from distribution.database.tables import Invitation as InvitationRow
+from distribution.database.tables import Site
 from distribution.errors import Conflict, DistributionError, Malformed, Unauthorised
-from distribution.tables import Invitation as InvitationRow
-from distribution.tables import Site
+from distribution.repository.catalogue import trust_state
+from distribution.sites import enrolment
 from manifests.check_in import Invitation
 from manifests.install_report import Phase
 from manifests.rollout import Ring

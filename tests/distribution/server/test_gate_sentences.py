@@ -8,11 +8,11 @@ from string import Formatter
 import pytest
 from starlette.testclient import TestClient
 
-from distribution import clients
-from distribution.gate_sentences import INSTALL, SENTENCES, said
+from distribution.control.gate_sentences import INSTALL, SENTENCES, said
+from distribution.control.rollouts import Word
 from distribution.languages import Language
 from distribution.people.roles import Role
-from distribution.rollouts import Word
+from distribution.sites import clients
 from manifests.decision import GATES
 from manifests.site import SitePolicy
 from tests.simulators.deeds import hsp, paused

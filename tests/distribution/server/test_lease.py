@@ -9,8 +9,8 @@ from datetime import timedelta
 
 import pytest
 
-from distribution import lease, scheduler
 from distribution.errors import LostLease
+from distribution.scheduling import lease, scheduler
 from tests.simulators.house import PRODUCT, House, schedule
 
 pytestmark = pytest.mark.both_databases

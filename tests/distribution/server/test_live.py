@@ -10,9 +10,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-from distribution import brakes, events, rollouts
-from distribution.brakes import Scope
-from distribution.rollouts import Word
+from distribution import events
+from distribution.control import brakes, rollouts
+from distribution.control.brakes import Scope
+from distribution.control.rollouts import Word
 from tests.distribution.server.test_api_agents import url as url
 from tests.simulators.house import PRODUCT, House, schedule
 

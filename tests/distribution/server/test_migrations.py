@@ -16,9 +16,10 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Connection, inspect, text
 from sqlmodel import SQLModel
 
-from distribution import migrations, schema
+from distribution import migrations
 from distribution.cli import main
-from distribution.database import Database
+from distribution.database import schema
+from distribution.database.sessions import Database
 from distribution.errors import Misconfigured
 from distribution.home import make_home
 from distribution.migrations import BASELINE, HEAD, number_of, oldest_for, runs_on

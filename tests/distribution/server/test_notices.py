@@ -6,11 +6,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlmodel import select
 from starlette.testclient import TestClient
 
-from distribution import catalogue, events, notices, plans, rollouts
-from distribution.control_tables import NoticeRow
+from distribution import events
+from distribution.control import notices, plans, rollouts
+from distribution.control.control_tables import NoticeRow
+from distribution.control.notices import Notice
+from distribution.control.rollouts import Word
 from distribution.events import EventKind
-from distribution.notices import Notice
-from distribution.rollouts import Word
+from distribution.repository import catalogue
 from manifests.check_in import CHECK_IN_TYPE, CheckIn
 from manifests.install_report import Phase
 from tests.simulators.house import PRODUCT, House, Talker, schedule
@@ -28,7 +30,7 @@ def pause(house: House) -> None:
 
 def polls(house: House, site: Talker, seen: int | None = None) -> None:
     """Check in as an agent that has just read the newest metadata, or older one."""
-    from distribution import check_ins
+    from distribution.sites import check_ins
     from manifests import envelope
 
     trust = catalogue.trust_state(house.server.store)

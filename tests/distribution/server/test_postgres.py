@@ -18,16 +18,17 @@ from sqlalchemy import text
 from sqlalchemy.exc import DataError, IntegrityError, InternalError, ProgrammingError
 from sqlmodel import Session, col, func, select
 
-from distribution import audit, engines, schema
+from distribution import audit
 from distribution.audit import chain
 from distribution.audit.records import NotNoted
 from distribution.audit.tables import AuditRow
-from distribution.control_tables import EventRow, Lease
-from distribution.database import Database, check_answers
+from distribution.control.control_tables import EventRow, Lease
+from distribution.database import engines, schema
+from distribution.database.sessions import Database, check_answers
+from distribution.database.tables import Client
 from distribution.errors import Unavailable
 from distribution.events import EventKind, tell
 from distribution.settings import Settings
-from distribution.tables import Client
 from manifests.install_report import Phase
 from tests.simulators import estate as estates
 from tests.simulators.estate_databases import VARIABLE
@@ -359,7 +360,7 @@ def test_the_lock_of_a_server_that_is_gone_is_free(
     postgres: Postgres, connect: Callable[..., Database], url: str, tmp_path: Path
 ) -> None:
     program = (
-        "import sys, time; from pathlib import Path; from distribution.database import Database; "
+        "import sys, time; from pathlib import Path; from distribution.database.sessions import Database; "
         "from distribution.settings import Settings; "
         "d = Database.open(Settings(home=Path(sys.argv[1]), database_url=sys.argv[2])); "
         "a = d.alone('deltas'); a.__enter__(); w = d.writing(); w.__enter__(); "

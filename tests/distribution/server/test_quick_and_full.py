@@ -10,11 +10,11 @@ import pytest
 from sqlmodel import select
 from starlette.testclient import TestClient
 
-from distribution import report_batches
 from distribution.api import application
-from distribution.database import Database
+from distribution.database.sessions import Database
+from distribution.database.tables import Receipt
 from distribution.errors import Unavailable
-from distribution.tables import Receipt
+from distribution.quick import report_batches
 from manifests.check_in import CHECK_IN_TYPE
 from manifests.envelope import peek
 from manifests.install_report import REPORT_TYPE, Phase

@@ -9,15 +9,18 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from distribution import audit, brakes, events, freezes, site_identity
-from distribution.brakes import Scope
-from distribution.change_watch import PostgresWatch
+from distribution import audit, events
+from distribution.calendars import freezes
+from distribution.calendars.freeze_records import Scope as Whose
+from distribution.control import brakes
+from distribution.control.brakes import Scope
+from distribution.control.rollouts import Word
+from distribution.database.tables import Site
 from distribution.desk import remote_steps
 from distribution.desk.remote_steps import Wanted
-from distribution.freeze_records import Scope as Whose
 from distribution.people.roles import Role
-from distribution.rollouts import Word
-from distribution.tables import Site
+from distribution.quick.change_watch import PostgresWatch
+from distribution.sites import site_identity
 from manifests.freeze import Freeze
 from manifests.remote_steps import StepKind
 from tests.simulators.estate_databases import VARIABLE

@@ -9,15 +9,16 @@ from click.testing import CliRunner
 from sqlmodel import select
 from starlette.testclient import TestClient
 
-from distribution import events, site_identity
+from distribution import events
 from distribution.audit import log
 from distribution.cli import main
+from distribution.control.rollouts import Word
 from distribution.desk import diagnostics, remote_steps, step_results
 from distribution.desk.remote_steps import Wanted
 from distribution.desk.remote_tables import StepResultRow
 from distribution.errors import Conflict, Invalid, NotFound, Unauthorised
 from distribution.events import EventKind
-from distribution.rollouts import Word
+from distribution.sites import site_identity
 from manifests.envelope import public_hex
 from manifests.remote_steps import (
     MOST_STEPS,

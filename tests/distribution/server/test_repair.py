@@ -6,13 +6,15 @@ import pytest
 import time_machine
 from click.testing import CliRunner
 
-from distribution import brakes, catalogue, freezes, plans, rollouts
-from distribution.brakes import Scope
+from distribution.calendars import freezes
+from distribution.calendars.freeze_records import Scope as Whose
 from distribution.cli import main
-from distribution.database import Database
+from distribution.control import brakes, plans, rollouts
+from distribution.control.brakes import Scope
+from distribution.control.rollouts import Word
+from distribution.database.sessions import Database
 from distribution.errors import Conflict
-from distribution.freeze_records import Scope as Whose
-from distribution.rollouts import Word
+from distribution.repository import catalogue
 from manifests.freeze import Freeze
 from manifests.rollout import Rollout, RolloutPlan
 from manifests.target_paths import plan_path

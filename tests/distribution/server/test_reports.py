@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import pytest
 from sqlmodel import col, select
 
-from distribution import attempts
-from distribution.database import Database
+from distribution.database.sessions import Database
+from distribution.database.tables import Alarm, Attempt, Incident, Problem, Receipt
 from distribution.desk.ticket_views import Which
 from distribution.desk.tickets import failures_unexplained, queue
 from distribution.errors import Conflict, Malformed, Unauthorised
-from distribution.tables import Alarm, Attempt, Incident, Problem, Receipt
+from distribution.sites import attempts
 from manifests import envelope
 from manifests.errors import ManifestError
 from manifests.failures import FailureCode, Tier
@@ -239,7 +239,7 @@ import sys
 from pathlib import Path
 from datetime import datetime, UTC
 from distribution import reports
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.settings import Settings
 database = Database.open(Settings.load(Path(sys.argv[1])))
 reports.accept(database, Path(sys.argv[2]).read_bytes(), datetime.now(UTC))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import time_machine
 
-from distribution import retention
+from distribution.repository import retention
 from manifests.errors import UpdateError
 from signing import propose
 from signing.metadata import metadata_key, target_key

@@ -10,16 +10,19 @@ import pytest
 from click.testing import CliRunner
 from starlette.testclient import TestClient
 
-from distribution import break_glass, events, publish, review_tickets, reviews, scheduler
+from distribution import events
 from distribution.cli import main as hsp
-from distribution.database import Database
+from distribution.database.sessions import Database
 from distribution.desk.ticket_views import TicketLine, Which
 from distribution.desk.tickets import queue
+from distribution.emergency import break_glass, review_tickets, reviews
+from distribution.emergency.review_tables import ReviewRow
+from distribution.emergency.reviewed_publish import reviewed
+from distribution.emergency.reviews import Review
 from distribution.errors import Conflict, Invalid, NotAllowed, NotFound, Unavailable, Unreviewed
 from distribution.events import EventKind
-from distribution.review_tables import ReviewRow
-from distribution.reviewed_publish import reviewed
-from distribution.reviews import Review
+from distribution.repository import publish
+from distribution.scheduling import scheduler
 from manifests.failures import FailureCode, Tier
 from manifests.target_paths import Lane
 from signing import propose

@@ -5,10 +5,12 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
-from distribution import catalogue, plans, rollouts, scheduler
+from distribution.control import plans, rollouts
+from distribution.control.rollouts import Word
+from distribution.database.tables import PlanRow, RolloutChange
 from distribution.errors import Conflict, Invalid, Unavailable, UnknownRollout
-from distribution.rollouts import Word
-from distribution.tables import PlanRow, RolloutChange
+from distribution.repository import catalogue
+from distribution.scheduling import scheduler
 from manifests.rollout import Ring, RolloutPlan, RolloutState, SiteFilter
 from manifests.target_paths import Lane, plan_path
 from signing.errors import StoreFailed

@@ -12,14 +12,16 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from distribution import catalogue, plans, rollouts, scheduler
-from distribution.database import Database
+from distribution.control import plans, rollouts
+from distribution.control.rollouts import Word
+from distribution.database.sessions import Database
+from distribution.database.tables import PlanRow, Receipt
 from distribution.desk.ticket_views import Which
 from distribution.desk.tickets import queue
 from distribution.errors import Conflict
-from distribution.loop import Scheduler
-from distribution.rollouts import Word
-from distribution.tables import PlanRow, Receipt
+from distribution.repository import catalogue
+from distribution.scheduling import scheduler
+from distribution.scheduling.loop import Scheduler
 from manifests.install_report import Phase
 from manifests.rollout import RolloutPlan
 from manifests.target_paths import plan_path

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from distribution.shared_runs import rest, shared_runs
+from distribution.repository.shared_runs import rest, shared_runs
 from manifests.delta_frames import MIN_SHARED_BYTES, Shared
 
 CHANCE = random.Random(3)

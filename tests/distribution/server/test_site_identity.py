@@ -6,12 +6,14 @@ import pytest
 from click.testing import CliRunner
 from sqlmodel import select
 
-from distribution import brakes, catalogue, check_ins, site_identity
 from distribution.cli import main
+from distribution.control import brakes
+from distribution.control.rollouts import Word
+from distribution.database.tables import Alarm, Problem
 from distribution.errors import Conflict, NotFound, Unauthorised
-from distribution.rollouts import Word
-from distribution.site_identity import COPIED, QUARANTINE
-from distribution.tables import Alarm, Problem
+from distribution.repository import catalogue
+from distribution.sites import check_ins, site_identity
+from distribution.sites.site_identity import COPIED, QUARANTINE
 from manifests.install_report import Phase
 from tests.simulators.house import House, Talker
 

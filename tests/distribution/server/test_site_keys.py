@@ -8,11 +8,12 @@ from securesystemslib.signer import CryptoSigner
 from sqlmodel import select
 from starlette.testclient import TestClient
 
-from distribution import catalogue, check_ins, site_identity, site_keys
 from distribution.audit import log
+from distribution.control.rollouts import Word
+from distribution.database.tables import Alarm, Problem, Receipt, Site
 from distribution.errors import Invalid, Unauthorised
-from distribution.rollouts import Word
-from distribution.tables import Alarm, Problem, Receipt, Site
+from distribution.repository import catalogue
+from distribution.sites import check_ins, site_identity, site_keys
 from manifests.envelope import open_sealed, public_hex, seal, site_key
 from manifests.install_report import REPORT_TYPE, Phase
 from manifests.key_rotation import POSSESSION_TYPE, ROTATION_TYPE, KeyPossession, KeyRotation

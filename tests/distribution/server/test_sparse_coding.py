@@ -5,8 +5,8 @@ import random
 import hdiffpatch
 import pytest
 
-from distribution.delta_coding import patch
-from distribution.sparse_coding import sparse
+from distribution.repository.delta_coding import patch
+from distribution.repository.sparse_coding import sparse
 from manifests.sparse_patch import MAGIC, applied
 
 DICE = random.Random(5)

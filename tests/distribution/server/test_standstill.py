@@ -1,9 +1,9 @@
 """A rollout that nobody pauses and that cannot go on: never unseen, and a person's to decide."""
 
-from distribution import explanation, progress, rollouts
+from distribution.control import explanation, progress, rollouts
+from distribution.control.rollouts import Word
 from distribution.desk.ticket_views import TicketLine, Which
 from distribution.desk.tickets import queue
-from distribution.rollouts import Word
 from manifests.failures import FailureCode, Tier
 from manifests.rollout import Ring
 from tests.simulators.house import PRODUCT, House, Talker, schedule

@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 from tuf.api.metadata import Metadata
 
-from distribution import aging
 from distribution.cli import main, status
-from distribution.commit import commit
+from distribution.repository.commit import commit
+from distribution.scheduling import aging
 from manifests.target_paths import Lane
 from signing import propose, signers
 from signing.metadata import add_signature, metadata_key, serialised

@@ -7,10 +7,11 @@ import pytest
 import time_machine
 from click.testing import CliRunner
 
-from distribution import catalogue, plans
 from distribution.cli import main
+from distribution.control import plans
 from distribution.errors import Conflict
-from distribution.publish import publish_targets
+from distribution.repository import catalogue
+from distribution.repository.publish import publish_targets
 from manifests.errors import UpdateError
 from manifests.rollout import Change, Rollout, RolloutPlan, RolloutState, Wave
 from manifests.target_paths import Lane, manifest_path, plan_path, rollouts_role

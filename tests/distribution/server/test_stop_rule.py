@@ -3,14 +3,15 @@
 import pytest
 from sqlmodel import select
 
-from distribution import catalogue, rollouts
-from distribution.assessment import Hold, Verdict
+from distribution.control import rollouts
+from distribution.control.assessment import Hold, Verdict
+from distribution.control.rollouts import Word
+from distribution.database.tables import RolloutRow, WaveRow
 from distribution.desk.ticket_views import Which
 from distribution.desk.tickets import queue
 from distribution.errors import Conflict
-from distribution.rollouts import Word
-from distribution.scheduler import verdict_on
-from distribution.tables import RolloutRow, WaveRow
+from distribution.repository import catalogue
+from distribution.scheduling.scheduler import verdict_on
 from manifests.failures import FailureCode, Tier
 from manifests.install_report import Phase
 from manifests.rollout import Ring, RolloutPlan, RolloutState

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from distribution import catalogue, rollouts
-from distribution.turns import Elsewhere, InLine, next_ones
+from distribution.control import rollouts
+from distribution.control.turns import Elsewhere, InLine, next_ones
+from distribution.repository import catalogue
 from manifests.decision import Install, Stay, Wait, decide
 from manifests.install_report import Phase
 from manifests.release import Release

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from distribution.assessment import Hold, OpenNextWave, Pause, Verdict, assess
-from distribution.standing import Counts, Course
+from distribution.control.assessment import Hold, OpenNextWave, Pause, Verdict, assess
+from distribution.control.standing import Counts, Course
 from manifests.errors import ManifestError
 from manifests.file_list import FileEntry
 from manifests.release import Artifact, Release, ReleaseManifest

@@ -7,9 +7,9 @@ from datetime import datetime
 
 import pytest
 
-from distribution import attempts
 from distribution.audit.records import REQUEST
 from distribution.settings import LogFormat
+from distribution.sites import attempts
 from distribution.telemetry import logs
 from manifests.failures import FailureCode
 from manifests.install_report import Phase
@@ -78,7 +78,7 @@ def test_a_failure_that_is_processed_is_logged_with_its_site_and_attempt(
     (line,) = [
         line
         for line in map(json.loads, capsys.readouterr().err.splitlines())
-        if line["logger"] == "distribution.attempts"
+        if line["logger"] == "distribution.sites.attempts"
     ]
     assert (line["site"], line["event"].split(": ")[1]) == ("shop", "unhealthy")
     assert line["attempt"]

@@ -1,0 +1,8 @@
+"""THE QUICK WAY: what a server process remembers, so that most messages cost little.
+
+A check-in that says nothing new is answered from ``memory`` (``snapshots`` of what all answers
+depend on, ``site_memory`` of each site), as long as ``change_watch`` sees the ``change_stamps``
+unchanged; ``signs_of_life`` are written down together. Reports wait for each other in
+``report_batches``, and each is acknowledged after the commit. ``sites`` is the definition; this may
+only be quicker. ``api.quick`` answers by it.
+"""
