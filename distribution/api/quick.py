@@ -25,7 +25,7 @@ from distribution.quick.report_batches import Batches
 from distribution.settings import Settings
 from distribution.sites.check_ins import MAX_CHECK_IN_BYTES
 from distribution.sites.told import Newest
-from distribution.telemetry import counters
+from distribution.telemetry import counters, traces
 from manifests.install_report import MAX_REPORT_BYTES
 
 CHECK_IN, REPORT = "/v1/check-in", "/v1/reports"
@@ -39,6 +39,7 @@ _MOST_HOSTS = 1000
 class _Way:
     """How one path is answered quickly; ``heard`` is told of what went the full way."""
 
+    name: str
     limit: int
     answer: Callable[[Scope, bytes], Awaitable[bytes | None]]
     heard: Callable[[bytes], None]
@@ -62,11 +63,12 @@ class Quick:
         reports = QuickReports(memory, batches, limits.report, clock)
         self._ways = {
             CHECK_IN: _Way(
-                MAX_CHECK_IN_BYTES, check_ins.answer, check_ins.heard,
+                f"POST {CHECK_IN}", MAX_CHECK_IN_BYTES, check_ins.answer, check_ins.heard,
                 counters.answered(CHECK_IN, 200),
             ),
             REPORT: _Way(
-                MAX_REPORT_BYTES, reports.answer, reports.heard, counters.answered(REPORT, 200)
+                f"POST {REPORT}", MAX_REPORT_BYTES, reports.answer, reports.heard,
+                counters.answered(REPORT, 200),
             ),
         }  # fmt: skip
         self._app, self._hosts = app, settings.hosts
@@ -90,7 +92,9 @@ class Quick:
                 log.exception("a fault of ours: %s goes the full way", scope["path"])
         if answer is not None:
             await self._send(send, answer)
-            way.counted(time.perf_counter() - began)
+            seconds = time.perf_counter() - began
+            way.counted(seconds)
+            traces.answered(way.name, seconds)
         elif await self._in_full(scope, _again(messages, receive), send) and body:
             way.heard(body)
 

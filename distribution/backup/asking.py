@@ -78,6 +78,12 @@ def _places(session: Session, site_id: str, above: int) -> Sequence[int]:
     return session.exec(wanted.order_by(col(Receipt.place))).all()
 
 
+def left(session: Session) -> Sequence[str]:
+    """Sites that have not sent again what they wrote since the backup, and may still speak."""
+    wanted = select(Site.id).join(AskAgain, col(AskAgain.site_id) == Site.id)
+    return session.exec(wanted.where(col(Site.revoked_at).is_(None)).order_by(Site.id)).all()
+
+
 def is_over(session: Session) -> bool:
     """Whether no site is left to be asked."""
     return session.exec(select(AskAgain.site_id).limit(1)).first() is None

@@ -161,6 +161,12 @@ def not_in_it(settings: Settings) -> list[str]:
         "tokens and logins: they end with a restore, and are made anew",
         "proposals/: what is not published yet; whoever made it makes it again",
     ]
+    checkpoints = settings.audit_store_url or settings.store_url
+    if checkpoints:
+        said.append(
+            f"the locked checkpoints of the audit log: they are in {checkpoints}, out of this "
+            "server's hands, and bear witness there; the backup has the database's copies of them"
+        )
     if settings.store_url:
         said.append(
             f"the artifacts: they are in {settings.store_url}; keep its versioning on, and copy it "

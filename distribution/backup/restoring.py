@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, func, text
+from sqlmodel import col, select
 
 from distribution.audit import checkpoints, keys, publications
+from distribution.audit.tables import CheckpointRow
 from distribution.backup import aftermath, files, loading, repository
 from distribution.backup import manifest as described
 from distribution.backup.manifest import KEYS, SETTINGS, Manifest
@@ -93,12 +95,14 @@ def restore(
     settings = _home(home, folder, manifest, done)
     store = open_store(settings)
     _put_back(store, folder, manifest, done)
-    done.audit_lost = max(manifest.audit_seq, witnessed(settings))
+    seen = witnessed(settings)
+    done.audit_lost = max(manifest.audit_seq, seen)
     database = _opened(settings)
     with refilled(database) as connection:
         _make_room(connection, replace=replace)
         loading.load(connection, manifest, folder)
         aftermath.settle(connection, manifest.moment, settings, by, done.audit_lost, now)
+        done.open_ends += _unseen(connection, settings, seen)
     reconcile(database, store, by, now, done)
     database.close()
     return done
@@ -165,6 +169,18 @@ def witnessed(settings: Settings) -> int:
             if found is not None:
                 return found.seq
     return 0
+
+
+def _unseen(connection: Connection, settings: Settings, seen: int) -> Iterator[str]:
+    """What to say where the store does not have the checkpoints that the backup knows of."""
+    known = connection.execute(select(func.max(col(CheckpointRow.seq)))).scalar() or 0
+    if known > seen:
+        where = settings.audit_store_url or settings.store_url or "the repository's directory"
+        yield (
+            f"the newest checkpoint of the audit log that is in {where} is of record {seen}, and "
+            f"the backup knows one of record {known}: bring that place back as it was, or set "
+            "audit_store_url to it; without it nobody can show how long the log was"
+        )
 
 
 # --- the database

@@ -3,12 +3,16 @@
 from pathlib import Path
 
 import click
+from sqlmodel import select
 
-from distribution.backup import making, restoring
+from distribution import audit
+from distribution.backup import kept, making, restoring
 from distribution.backup.manifest import Manifest
 from distribution.cli import acting, show
 from distribution.database.sessions import Database
+from distribution.errors import NotFound
 from distribution.people.roles import Permission
+from distribution.people.tables import Account
 from distribution.server import utc_now
 from distribution.settings import Settings
 from manifests.terminal import shown
@@ -24,25 +28,46 @@ def register(program: click.Group) -> None:
 
 @click.command()
 @click.argument("folder", type=_folder)
-@click.option("--by", default=show.whoami, help="Who makes it, for the record.")
+@click.option("--by", help="Who makes it, for the record: you, or with --keep the server itself.")
+@click.option(
+    "--keep", type=click.IntRange(1), metavar="N",
+    help="For a timer: FOLDER holds the newest N backups, and gets one more.",
+)  # fmt: skip
 @click.pass_obj
-def backup(settings: Settings, folder: Path, by: str) -> None:
+def backup(settings: Settings, folder: Path, by: str | None, keep: int | None) -> None:
     """Write what this server knows into FOLDER, which is not there yet, while servers go on.
 
     The database as it is at one moment, the repository or its metadata, the settings, the public
     keys. No private key, no password and no secret.
     """
-    database = Database.open(settings)
-    role = acting.acting(database, by, Permission.REPAIR).role_for(Permission.REPAIR)
-    made = making.make(database, settings, folder.absolute(), by, role, utc_now())
+    database, now = Database.open(settings), utc_now()
+    who, role = _maker(database, by, by_timer=keep is not None)
+    place = folder.absolute() / kept.name_of(now) if keep else folder.absolute()
+    made = making.make(database, settings, place, who, role, now)
     database.close()
     click.echo(_described(made.manifest))
     click.echo(f"sha256 of its manifest: {made.sha256}")
     click.echo("keep this number apart: 'hsp restore --sha256' holds the folder to it")
     click.echo("the folder names customers and people: keep it as you keep the database")
+    for name in kept.remove_old(folder, keep) if keep else ():
+        click.echo(f"removed the backup {name}")
     click.echo("\nnot in it:")
     for words in making.not_in_it(settings):
         click.echo(f"  - {shown(words)}")
+
+
+def _maker(database: Database, by: str | None, *, by_timer: bool) -> tuple[str, str]:
+    """Who makes a backup, and in which role; a timer is nobody, and takes nothing from anybody."""
+    if by_timer and by is None:
+        with database.reading() as session:
+            if session.exec(select(Account.name).limit(1)).first() is None:
+                raise NotFound(
+                    "there is nothing to back up: nobody has an account here",
+                    hint="name the server's own --home, or its HSP_DATABASE_URL",
+                )
+        return audit.AUTOMATIC, ""
+    who = by or show.whoami()
+    return who, acting.acting(database, who, Permission.REPAIR).role_for(Permission.REPAIR)
 
 
 @click.command()

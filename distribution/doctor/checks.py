@@ -9,6 +9,7 @@ from distribution.doctor import (
     keys,
     machine,
     mail,
+    owners,
     scheduler,
     sites,
 )
@@ -16,6 +17,7 @@ from distribution.doctor.findings import Check
 
 ALL: tuple[tuple[str, Check], ...] = (
     *machine.CHECKS,
+    *owners.CHECKS,
     *keys.CHECKS,
     *databases.CHECKS,
     *bucket.CHECKS,

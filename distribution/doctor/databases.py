@@ -1,7 +1,9 @@
 """The database: its tables, whether it keeps what it acknowledges, its room, its queue."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy import text
 from sqlmodel import Session, col, func, select
@@ -13,6 +15,9 @@ from distribution.doctor.findings import Context, Finding, broken, warning
 
 OLDEST_POSTGRES = 14
 LONGEST_QUEUE = timedelta(minutes=5)
+LARGE_SQLITE, LARGE_POSTGRES = 10 * 10**9, 500 * 10**9
+LONG_LOG = 10**9
+"""Of bytes; SQLite takes its log into the file again after 4 MB, unless somebody reads."""
 SPARE_CONNECTIONS = 2
 """Processes of ours that must still find room: one server that starts while another one ends."""
 
@@ -97,6 +102,54 @@ def _waiting(session: Session) -> tuple[datetime | None, int]:
     return session.exec(wanted.where(col(Receipt.processed_at).is_(None))).one()
 
 
+def size(context: Context) -> Iterator[Finding]:
+    """One that has outgrown its engine or its disk, and a log of SQLite's that never ends."""
+    if is_postgres(context.connected.engine):
+        found = int(_value(context, "SELECT pg_database_size(current_database())"))
+        if found > LARGE_POSTGRES:
+            says = f"the database has {_gb(found)}: {', '.join(_largest(context))}"
+            mend = "let its disk grow in time; over several estates it is smaller: docs/scale.md"
+            yield warning("database.size", says, mend)
+        return
+    file = Path(str(context.connected.engine.url.database))
+    log = file.with_name(f"{file.name}-wal")
+    found, waits = file.stat().st_size, log.stat().st_size if log.exists() else 0
+    if found > LARGE_SQLITE:
+        says = f"SQLite's file has {_gb(found)}, and one process at a time writes to it"
+        mend = "move to PostgreSQL: hsp backup, HSP_DATABASE_URL, hsp restore (docs/operator.md)"
+        yield warning("database.size", says, mend)
+    if found > shutil.disk_usage(file.parent).free:
+        says = f"the database has {_gb(found)}, and less than that is free on its disk"
+        mend = "make room: an upgrade of its tables or a restore needs as much again for a while"
+        yield warning("database.size", says, mend)
+    if waits > LONG_LOG:
+        says = f"SQLite's log, {log.name}, has {_gb(waits)}: somebody has been reading for long"
+        mend = "end what holds it open (a copy, a shell); 'lsof' on the file names it"
+        yield warning("database.size", says, mend)
+
+
+def _largest(context: Context) -> Iterator[str]:
+    """The three largest tables, with their indexes."""
+    wanted = (
+        "SELECT relname, pg_total_relation_size(relid) FROM pg_stat_user_tables"
+        " ORDER BY 2 DESC LIMIT 3"
+    )
+    with context.connected.reading() as session:
+        for name, taken in session.connection().execute(text(wanted)):
+            yield f"{name} {_gb(taken)}"
+
+
+def _gb(count: int) -> str:
+    return f"{count / 1e9:.1f} GB"
+
+
+def vacuum(context: Context) -> Iterator[Finding]:
+    """Rows are written anew at every check-in: what they were must be cleared away."""
+    if is_postgres(context.connected.engine) and _value(context, "SHOW autovacuum") == "off":
+        says = "autovacuum is off: tables grow without end, and queries slow down"
+        yield broken("database.vacuum", says, "set autovacuum = on, and run VACUUM ANALYZE once")
+
+
 def _value(context: Context, question: str) -> str:
     with context.connected.reading() as session:
         return str(session.connection().execute(text(question)).scalar())
@@ -108,5 +161,7 @@ CHECKS = (
     ("database.release", release),
     ("database.isolation", isolation),
     ("database.connections", connections),
+    ("database.size", size),
+    ("database.vacuum", vacuum),
     ("database.queue", queue),
 )

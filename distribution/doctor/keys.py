@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from distribution.audit import keys as audit_keys
+from distribution.doctor import owners
 from distribution.doctor.findings import Context, Finding, broken, warning
 from distribution.errors import DistributionError, NotFound
 from distribution.repository.online_keys import require_online_keys, server_key
@@ -16,24 +17,31 @@ from signing.errors import SigningError
 from signing.signers import read_public
 from signing.update_repository import Repository
 
-_OTHERS = 0o077
+_GROUP, _OTHERS = 0o070, 0o007
 
 
 def modes(context: Context) -> Iterator[Finding]:
-    """Private files are read by the user that runs the server, and by nobody else."""
+    """Private files are read by the server alone; ``owners`` looks whose those in the home are."""
     settings = context.settings
-    files = [settings.home, *(path for path in _private(settings) if path.exists())]
-    for path in files:
+    home = settings.home
+    for path in [home, *(path for path in _private(settings) if path.exists())]:
         found = path.stat()
-        if stat.S_IMODE(found.st_mode) & _OTHERS:
-            mode = stat.S_IMODE(found.st_mode)
+        mode = stat.S_IMODE(found.st_mode)
+        if mode & (_OTHERS if _is_for_both(path, home) else _OTHERS | _GROUP):
             wanted = "700" if path.is_dir() else "600"
             says = f"{path} has mode {mode:04o}: others on this machine can read or change it"
             mend = f"chmod {wanted} {path}; if others were on this machine, replace what is in it"
             yield broken("keys.modes", says, mend)
-        if found.st_uid not in (os.geteuid(), 0):
-            says = f"{path} belongs to user {found.st_uid}, and this is user {os.geteuid()}"
-            yield broken("keys.modes", says, f"chown {os.geteuid()} {path}")
+        if not path.is_relative_to(home) and found.st_uid not in (home.stat().st_uid, 0):
+            says = f"{path} belongs to user {found.st_uid}, and not to the server's"
+            yield broken("keys.modes", says, f"chown {home.stat().st_uid} {path}")
+
+
+def _is_for_both(path: Path, home: Path) -> bool:
+    """Whether the two users of a shared home may both work with it; keys are the signer's alone."""
+    is_ours = owners.is_shared(home) and path.is_relative_to(home)
+    of_both = path.is_dir() or path.parent == home / "notify"
+    return is_ours and of_both and path != home / "keys" / "online"
 
 
 def _private(settings: Settings) -> Iterator[Path]:

@@ -52,7 +52,7 @@ def backup(context: Context) -> Iterator[Finding]:
     """When the last one was noted."""
     with context.database.reading() as session:
         found = log.last(session, 1, Filter(action=MADE))
-    mend = "let 'hsp backup' run every day, and its folder leave this machine"
+    mend = "let 'hsp backup --keep' run every day (hsp-backup.timer), and copy its folder elsewhere"
     if not found:
         yield warning("scheduler.backup", "no backup was ever made with 'hsp backup'", mend)
         return

@@ -1,14 +1,15 @@
 """The sites, from here: which agents they run, who is silent, who must still be asked."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from importlib.metadata import version
 
 from packaging.version import InvalidVersion, Version
 from sqlmodel import col, func, select
 
-from distribution.backup.tables import AskAgain, RestoreRow
+from distribution.backup import asking
+from distribution.backup.tables import RestoreRow
 from distribution.control import fleet
 from distribution.database.tables import Site
 from distribution.doctor.findings import Context, Finding, warning
@@ -63,19 +64,29 @@ def silent(context: Context) -> Iterator[Finding]:
     with context.database.reading() as session:
         found = [site.id for site in fleet.silent_sites(session, since, context.now)]
     if found:
-        more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
-        says = f"{len(found)} sites are silent: {', '.join(found[:MOST_NAMED])}{more}"
+        says = f"{len(found)} sites are silent: {_some(found)}"
         yield warning("sites.silent", says, "ask their administrators; docs/runbooks/silent.md")
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
 
 
 def to_be_asked(context: Context) -> Iterator[Finding]:
     """After a restore every site sends again what it has reported since the backup."""
     with context.database.reading() as session:
-        left = session.exec(select(func.count()).select_from(AskAgain)).one()
+        left = asking.left(session)
         restored = session.exec(select(func.max(RestoreRow.at))).one()
     if left and restored is not None and context.now - restored > AFTER_A_RESTORE:
-        says = f"{left} sites have not sent again what they reported before the last restore"
-        mend = "those that joined or changed their key since the backup need a new invitation"
+        says = (
+            f"{len(left)} sites have not sent again what they reported before the last restore: "
+            f"{_some(left)}"
+        )
+        mend = (
+            "those that joined or changed their key since the backup need a new invitation; "
+            "'hsp site revoke' those that do not come back"
+        )
         yield warning("sites.to_be_asked", says, mend)
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from distribution import events
+from distribution.backup import asking
 from distribution.control import brakes, fleet, notices, rollouts
 from distribution.control.control_tables import WindowRow
 from distribution.control.standing import tally
@@ -61,6 +62,8 @@ class _Figures:
             yield _brakes(session)
             yield _windows(session)
             yield from _notifications(session, self._now)
+            yield _one("hsp_sites_to_be_asked", "Sites that a restore still waits for.",
+                       len(asking.left(session)))  # fmt: skip
             yield self._lease(session)
             yield _one("hsp_events_newest", "Number of the newest event.", events.newest(session))
         yield from self._ages()

@@ -4,20 +4,38 @@ The libraries are an extra (``tracing``): without the setting, nothing of them i
 span costs a call. What a caller says about traces is not taken over, as with request numbers.
 """
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from distribution.errors import Misconfigured
 
-_Begin = Callable[[str, dict[str, Any]], AbstractContextManager[Any]]
-
-_begin: _Begin | None = None
+_tracer: Any = None
+"""OpenTelemetry's, while there is a collector."""
 
 
 def span(name: str, **about: str | int) -> AbstractContextManager[Any]:
     """A part of the work, with what it is about; its parent is the span that it is inside of."""
-    return nullcontext() if _begin is None else _begin(name, about)
+    if _tracer is None:
+        return nullcontext()
+    begun: AbstractContextManager[Any] = _tracer.start_as_current_span(
+        name, attributes={f"hsp.{key}": value for key, value in about.items()}
+    )
+    return begun
+
+
+def answered(name: str, seconds: float) -> None:
+    """A request that was answered with 200 just now, after so long, and has no parts.
+
+    A span is made of it afterwards, so that without a collector it costs one look.
+    """
+    if _tracer is None:
+        return
+    now = time.time_ns()
+    span = _tracer.start_span(name, start_time=now - int(seconds * 1e9))
+    span.set_attribute("http.response.status_code", 200)
+    span.end(now)
 
 
 @contextmanager
@@ -27,7 +45,7 @@ def sent_to(url: str) -> Iterator[None]:
     Raises:
         Misconfigured: the extra is not installed.
     """
-    global _begin
+    global _tracer
     if not url:
         yield
         return
@@ -38,14 +56,11 @@ def sent_to(url: str) -> Iterator[None]:
             f"tracing_url needs the package {error.name}",
             hint="pip install 'hsp-distribution[server,tracing]', or take the setting away",
         ) from error
-    tracer = provider.get_tracer("hsp-distribution")
-    _begin = lambda name, about: tracer.start_as_current_span(  # noqa: E731 - it is one call
-        name, attributes={f"hsp.{key}": value for key, value in about.items()}
-    )
+    _tracer = provider.get_tracer("hsp-distribution")
     try:
         yield
     finally:
-        _begin = None
+        _tracer = None
         provider.shutdown()
 
 

@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import time_machine
 import zstandard
+from click.testing import CliRunner
 from sqlmodel import select
 
+from distribution.audit import AUTOMATIC
 from distribution.audit.log import Filter, last
 from distribution.backup import contents, making, restoring
 from distribution.backup.manifest import FILE, REPOSITORY
+from distribution.cli import main
 from distribution.database.sessions import Database
 from distribution.database.tables import Receipt
 from distribution.errors import Conflict, Invalid, NotFound
@@ -167,6 +171,44 @@ def test_a_folder_that_is_there_is_never_written_into(lived_in: House, tmp_path:
     backup(lived_in, tmp_path / "backup")
     with pytest.raises(Conflict, match="is there already"):
         backup(lived_in, tmp_path / "backup")
+
+
+def test_a_timer_keeps_the_newest_few_and_touches_nothing_else(
+    lived_in: House, tmp_path: Path
+) -> None:
+    folder = tmp_path / "backups"
+    (folder / "2026-01-01T000000Z").mkdir(parents=True)  # somebody's own, with no manifest
+    (folder / ".2026-01-02T000000Z.unfinished").mkdir()  # a power cut
+    (folder / "before-the-move").mkdir()
+    home = ("--home", str(lived_in.server.settings.home))
+    for hour in range(3):
+        with time_machine.travel(lived_in.clock.forward(3600 * hour), tick=False):
+            done = CliRunner().invoke(main, [*home, "backup", str(folder), "--keep", "2"])
+        assert done.exit_code == 0, done.output
+    made = sorted(path.name for path in folder.glob("2026-11-*"))
+    assert len(made) == 2
+    assert "removed the backup 2026-11-25T" in done.output
+    assert {path.name for path in folder.iterdir()} - set(made) == {
+        "2026-01-01T000000Z", "before-the-move",
+    }  # fmt: skip
+    for name in made:
+        restoring.verified(folder / name)
+    with lived_in.database.reading() as session:
+        records = last(session, 9, Filter(action=making.MADE))
+    assert {record.actor for record in records} == {AUTOMATIC}
+
+
+def test_it_says_where_the_checkpoints_are_that_are_not_in_it(house: House) -> None:
+    settings = house.server.settings
+    assert not [words for words in making.not_in_it(settings) if "checkpoints" in words]
+    for changed in (
+        {"audit_store_url": "s3://witness/audit"},
+        {"store_url": "s3://updates", "audit_store_url": "s3://witness/audit"},
+        {"store_url": "s3://witness/audit"},
+    ):
+        said = making.not_in_it(settings.model_copy(update=changed))
+        [told] = [words for words in said if "checkpoints of the audit log" in words]
+        assert "they are in s3://witness/audit" in told
 
 
 def test_a_backup_that_cannot_be_finished_leaves_nothing(

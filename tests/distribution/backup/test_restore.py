@@ -12,6 +12,7 @@ from distribution import events
 from distribution.audit import examine
 from distribution.audit.chain import Kind
 from distribution.audit.log import Filter, last
+from distribution.audit.tables import CheckpointRow
 from distribution.backup import ahead, asking, in_place, making, restoring
 from distribution.backup.tables import AskAgain
 from distribution.control import plans, rollouts
@@ -304,6 +305,20 @@ def _says(site: Talker, house: House) -> int | None:
 
 
 @pytest.mark.both_databases
+def test_checkpoints_that_are_gone_from_their_place_are_told(
+    house: House, shop: Talker, tmp_path: Path, restore: Restore
+) -> None:
+    backup(house, tmp_path / "backup")
+    with house.database.reading() as session:
+        known = session.exec(select(CheckpointRow.seq)).all()
+    for key in list(house.server.store.keys("audit/")):
+        house.server.store.remove(key)
+    done = restore()
+    [said] = [words for words in done.open_ends if "newest checkpoint" in words]
+    assert "in the repository's directory is of record 0" in said
+    assert f"the backup knows one of record {max(known)}:" in said
+
+
 def test_each_site_is_asked_for_what_it_has_reported_since_until_nothing_is_missing(
     house: House, tmp_path: Path, database_kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

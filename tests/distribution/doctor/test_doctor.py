@@ -1,25 +1,32 @@
 """One deployment that is well, and many that are wrong in exactly one way each."""
 
 import json
+import os
 import resource
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from packaging.version import Version
+from sqlalchemy import event
 from tuf.api.metadata import Metadata
 
 from distribution.cli import main
+from distribution.control.rollouts import Word
 from distribution.doctor import bucket, databases, machine
 from distribution.doctor.findings import Context, Level, exit_status, run
 from distribution.doctor.sites import _is_too_old
 from distribution.errors import Unavailable
+from distribution.people.roles import Role
 from distribution.repository import online_roles
 from distribution.repository.commit import commit
+from distribution.sites import site_identity
+from distribution.telemetry import metrics
 from manifests.install_report import Phase
 from signing import signers
 from signing.metadata import add_signature, metadata_key, serialised
@@ -31,7 +38,12 @@ from tests.simulators.certificates import certificate
 from tests.simulators.estate import OFFICERS, PASSPHRASE, Estate
 from tests.simulators.house import schedule
 from tests.simulators.mail_server import MailServer
+from tests.simulators.postgres import shared
+from tests.simulators.repeater import until
 from tests.simulators.web import Web
+
+SERVER, SHARED = 43210, 43211
+"""A user and a group that no machine has."""
 
 Wrong = Callable[[Deployment], AbstractContextManager[object]]
 
@@ -228,12 +240,88 @@ def test_a_full_disk_and_few_open_files(well: Deployment, monkeypatch: pytest.Mo
     assert well.names() == ["machine.disk", "machine.open_files"]
 
 
+def test_a_database_that_has_outgrown_its_place(
+    well: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert well.look("database.size") == []
+    monkeypatch.setattr(databases, "LARGE_SQLITE", 1)
+    [found] = well.look("database")
+    assert (found.check, found.level) == ("database.size", Level.WARNING)
+    assert "move to PostgreSQL" in found.mend
+    monkeypatch.setattr(databases, "LARGE_SQLITE", 10**10)
+    monkeypatch.setattr(databases, "LONG_LOG", 1)
+    assert (well.settings.home / "hsp.db-wal").stat().st_size > 1
+    [found] = well.look("database")
+    assert "hsp.db-wal" in found.says
+
+
+def test_sqlite_without_its_log_is_found(well: Deployment) -> None:
+    with closing(sqlite3.connect(well.settings.home / "hsp.db")) as nobody:
+        assert nobody.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    context = Context(well.settings, well.house.clock)
+    engine = context.connected.engine  # as on a network's disk, where it stays what it was
+    event.listen(engine, "connect", lambda made, _: made.execute("PRAGMA journal_mode=MEMORY"))
+    well.house.database.engine.dispose()
+    found = list(run(databases.CHECKS, context))
+    context.connected.close()
+    assert [(one.check, one.level) for one in found] == [("database.durability", Level.BROKEN)]
+    assert "journal is memory" in found[0].says
+
+
+def test_files_of_somebody_else_in_the_home(well: Deployment) -> None:
+    assert os.geteuid() == 0, "the tests run as root, as CI does"
+    home = well.settings.home
+    timestamp = well.settings.repository_folder / "metadata" / "timestamp.json"
+    for path in (home, *home.rglob("*")):
+        os.chown(path, SERVER, SERVER)
+    assert well.names() == []
+    os.chown(timestamp, 0, 0)
+    [found] = well.look()
+    assert (found.check, found.level) == ("machine.owners", Level.BROKEN)
+    assert "repository/metadata/timestamp.json" in found.says
+    assert found.mend.startswith(f"chown -R {SERVER} {home}")
+    os.chown(timestamp, SERVER, SERVER)
+    assert well.names() == []
+
+
+def test_a_home_that_two_users_share_as_the_units_lay_it_out(well: Deployment) -> None:
+    home, keys = well.settings.home, well.settings.home / "keys"
+    for path in (home, *home.rglob("*")):
+        os.chown(path, SERVER if path.name != "hsp.db-wal" else SERVER + 1, SHARED)
+        if path.is_dir():
+            path.chmod(0o2770)
+    keys.chmod(0o750)
+    (keys / "audit").chmod(0o750)
+    (keys / "online").chmod(0o700)
+    assert well.names() == []
+    (keys / "online").chmod(0o750)
+    assert well.names() == ["keys.modes"]
+    (keys / "online").chmod(0o700)
+    os.chown(home / "hsp.db", SERVER, SERVER)
+    [found] = well.look()
+    assert (found.check, found.level) == ("machine.owners", Level.BROKEN)
+    assert f"chgrp -R {SHARED}" in found.mend
+
+
+def test_somebody_else_than_the_server_looks(
+    well: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: SERVER)
+    [found] = well.look("machine.owners")
+    assert found.says.endswith(f"belongs to root, and this is {SERVER}")
+    assert "sudo -u root hsp" in found.mend
+
+
 def test_files_with_secrets_that_are_gone_or_open(well: Deployment, tmp_path: Path) -> None:
     file = tmp_path / "secret"
     assert well.names("keys", oidc_client_secret_file=str(file)) == ["keys.secret_files"]
     file.write_text("secret\n")
     file.chmod(0o644)
     assert well.names("keys", oidc_client_secret_file=str(file)) == ["keys.modes"]
+    file.chmod(0o600)
+    os.chown(file, SERVER, SERVER)
+    [found] = well.look("keys", oidc_client_secret_file=str(file))
+    assert found.says.endswith("and not to the server's")
 
 
 def test_of_a_server_that_others_reach_the_passphrase_and_the_first_token_do_not_stay(
@@ -380,7 +468,20 @@ def test_sites_that_were_not_asked_for_long_after_a_restore(well: Deployment) ->
     )
     assert well.look("sites.to_be_asked") == []
     _age(well, 25)
-    assert well.names("sites.to_be_asked") == ["sites.to_be_asked"]
+    [found] = well.look("sites.to_be_asked")
+    assert found.says.startswith("1 sites ") and found.says.endswith(": shop")
+    assert _still_to_be_asked(well) == 1
+    said = Word("wati", "it was closed down", Role.SECURITY_ADMINISTRATOR)
+    site_identity.revoke(well.house.database, "shop", said, well.house.clock.now)
+    assert well.look("sites.to_be_asked") == []
+    assert _still_to_be_asked(well) == 0
+
+
+def _still_to_be_asked(well: Deployment) -> float:
+    """The figure for Prometheus."""
+    lines = metrics.text(well.house.server, well.house.clock.now).decode().splitlines()
+    [line] = [line for line in lines if line.startswith("hsp_sites_to_be_asked ")]
+    return float(line.split()[1])
 
 
 # --- what cannot be looked at
@@ -441,6 +542,10 @@ def test_a_postgres_that_does_not_keep_what_it_promised(
         on_postgres.sql(f'ALTER DATABASE "{name}" RESET {setting.split()[0]}')
         on_postgres.sql(f'ALTER DATABASE "{name}" SET synchronous_commit = on')
     assert on_postgres.names("database", database_connections=1000) == ["database.connections"]
+    monkeypatch.setattr(databases, "LARGE_POSTGRES", 1)
+    [found] = on_postgres.look("database")
+    assert (found.check, found.says.count(" GB")) == ("database.size", 4)
+    monkeypatch.setattr(databases, "LARGE_POSTGRES", 10**12)
     monkeypatch.setattr(databases, "OLDEST_POSTGRES", 99)
     assert on_postgres.names("database") == ["database.release"]
     on_postgres.sql("UPDATE alembic_version SET version_num = '0001'")
@@ -449,6 +554,20 @@ def test_a_postgres_that_does_not_keep_what_it_promised(
         ("database.tables", Level.BROKEN),
         *((name, Level.UNKNOWN) for name in ("sites.agents", "sites.silent", "sites.to_be_asked")),
     }
+
+
+def test_a_postgres_that_never_clears_away(on_postgres: Deployment) -> None:
+    server = shared()
+    server.execute("ALTER SYSTEM SET autovacuum = off")
+    try:
+        server.execute("SELECT pg_reload_conf()")
+        until(lambda: server.execute("SHOW autovacuum") == [("off",)])
+        on_postgres.house.database.engine.dispose()
+        [found] = on_postgres.look("database")
+        assert (found.check, found.level) == ("database.vacuum", Level.BROKEN)
+    finally:
+        server.execute("ALTER SYSTEM RESET autovacuum")
+        server.execute("SELECT pg_reload_conf()")
 
 
 def test_a_clock_that_is_wrong(on_postgres: Deployment) -> None:

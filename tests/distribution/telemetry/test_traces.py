@@ -13,6 +13,8 @@ from distribution.errors import Misconfigured
 from distribution.telemetry import traces
 from tests.simulators.house import House
 from tests.simulators.receiver import Receiver
+from tests.simulators.repeater import memory_is_current, ready, until
+from tests.simulators.staff import api_of
 
 
 def _spans(collector: Receiver) -> list[Span]:
@@ -42,6 +44,21 @@ def test_spans_arrive_with_their_parents(house: House) -> None:
     ]
     assert (request.name, request.parent_span_id) == ("GET /healthz", b"")
     assert traces.span("after") is not None, "a span is always something to be inside of"
+
+
+def test_quick_answers_are_spans_too(house: House) -> None:
+    with Receiver() as collector:
+        with traces.sent_to(collector.url), api_of(house.server) as client:
+            shop = ready(house, client)
+            house.clock.forward(30)
+            until(lambda: memory_is_current(client))
+            assert shop.repeat().status_code == 200
+        full, quick = _spans(collector)
+    assert {full.name, quick.name} == {"POST /v1/check-in"}
+    for span in (full, quick):
+        statuses = {each.key: each.value.int_value for each in span.attributes}
+        assert statuses == {"http.response.status_code": 200}
+    assert 0 < quick.end_time_unix_nano - quick.start_time_unix_nano < 1_000_000_000
 
 
 def test_without_a_collector_nothing_of_it_is_imported() -> None:
