@@ -1,8 +1,8 @@
 """One application: the routes, the errors' shape, the shield, and the scheduler beside them."""
 
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -107,19 +107,6 @@ class Health:
 
 def application(server: Server, *, schedule: bool = False) -> FastAPI:
     """The API over ``server``; with ``schedule``, the scheduler runs beside it."""
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        scheduler = Scheduler(server) if schedule else None
-        if scheduler:
-            scheduler.start()
-        memory.start()
-        yield
-        await anyio.to_thread.run_sync(batches.close)
-        await anyio.to_thread.run_sync(memory.stop)
-        if scheduler:
-            await anyio.to_thread.run_sync(scheduler.stop)
-
     trust, limits = NewestTrust(server), Limits.of(server.settings)
     ahead = timedelta(seconds=TRUST_AHEAD_SECONDS)
     memory = Memory(server.database, server.settings, server.clock, partial(trust.get, ahead=ahead))
@@ -128,7 +115,7 @@ def application(server: Server, *, schedule: bool = False) -> FastAPI:
         title="HSP distribution",
         summary="Signed updates for client sites: what sites send, and what staff see and decide.",
         version=version("hsp-distribution"),
-        lifespan=lifespan,
+        lifespan=_beside(memory, batches, server if schedule else None),
         redirect_slashes=False,
         docs_url=None,
         redoc_url=None,
@@ -147,6 +134,32 @@ def application(server: Server, *, schedule: bool = False) -> FastAPI:
     app.state.trust = trust
     app.state.ending = threading.Event()
     answers.install(app)
+    _add_routes(app)
+    return app
+
+
+def _beside(
+    memory: Memory, batches: Batches, scheduled: Server | None
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """What begins before the first request and ends after the last one."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        scheduler = Scheduler(scheduled) if scheduled else None
+        if scheduler:
+            scheduler.start()
+        memory.start()
+        yield
+        await anyio.to_thread.run_sync(batches.close)
+        await anyio.to_thread.run_sync(memory.stop)
+        if scheduler:
+            await anyio.to_thread.run_sync(scheduler.stop)
+
+    return lifespan
+
+
+def _add_routes(app: FastAPI) -> None:
+    """All of them, each saying for whom it is."""
     for router in ROUTERS:
         app.include_router(router, responses=answers.errors(422))
     console.install(app)
@@ -172,7 +185,6 @@ def application(server: Server, *, schedule: bool = False) -> FastAPI:
     for route in [*app.routes, *(route for router in ROUTERS for route in router.routes)]:
         if isinstance(route, APIRoute):
             _declare(route)
-    return app
 
 
 def _declare(route: APIRoute) -> None:

@@ -7,8 +7,10 @@ over after some tries.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlmodel import Session, col, func, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from distribution.backup.tables import AskAgain, RestoreRow
 from distribution.database.tables import Receipt, Site
@@ -80,8 +82,22 @@ def _places(session: Session, site_id: str, above: int) -> Sequence[int]:
 
 def left(session: Session) -> Sequence[str]:
     """Sites that have not sent again what they wrote since the backup, and may still speak."""
-    wanted = select(Site.id).join(AskAgain, col(AskAgain.site_id) == Site.id)
-    return session.exec(wanted.where(col(Site.revoked_at).is_(None)).order_by(Site.id)).all()
+    return session.exec(_left(Site.id).order_by(Site.id)).all()
+
+
+def count_left(session: Session) -> int:
+    """How many they are."""
+    return int(session.exec(_left(func.count())).one())
+
+
+def _left(what: Any) -> SelectOfScalar[Any]:
+    joined_to = col(AskAgain.site_id) == Site.id
+    return (
+        select(what)
+        .select_from(Site)
+        .join(AskAgain, joined_to)
+        .where(col(Site.revoked_at).is_(None))
+    )
 
 
 def is_over(session: Session) -> bool:

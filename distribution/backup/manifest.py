@@ -118,7 +118,7 @@ def read(folder: Path) -> tuple[Manifest, str]:
     except OSError as error:
         raise NotFound(
             f"there is no backup in {folder}: {FILE}: {error.strerror}",
-            hint="name the folder that 'hsp backup' has written",
+            hint="name the folder that 'hsp backup' has written; with --keep, one of those in it",
         ) from error
     try:
         return Manifest.model_validate_json(data), hashlib.sha256(data).hexdigest()

@@ -258,7 +258,7 @@ TO_DO = (
     "give the private keys back: keys/online/*.key and keys/audit/*.key with their passphrases, or "
     "the places in KMS that the settings name; then 'hsp doctor'",
     "start 'hsp serve'; sites send again what they have reported since the backup, at their next "
-    "poll ('hsp doctor' says how many are still to be asked)",
+    "poll ('hsp doctor' names those that have not after a day)",
     "tokens and logins have ended: 'hsp staff token make' for programs, a new login for people; "
     "passwords are those of the backup's moment",
     "say again what was taken away since: 'hsp site revoke', 'hsp staff disable', 'hsp staff "

@@ -44,13 +44,12 @@ class UnitCosts(BaseModel):
     delta_share: Annotated[float, Field(gt=0, le=2)] = 0.3
     check_in_cpu_seconds: Positive
     check_in_database_cpu_seconds: Positive
-    changed_check_in_cpu_seconds: Positive = 0.0183
-    """Of one that says something new, which goes the whole way. Provisional: measured in November
-    2026 while other programs ran; ``unit_costs.json`` wins once it has it."""
-    changed_check_in_database_cpu_seconds: Positive = 0.0032
+    changed_check_in_cpu_seconds: Positive
+    """Of one that says something new, which goes the whole way."""
+    changed_check_in_database_cpu_seconds: Positive
     """The same of the database."""
-    remembered_site_bytes: Positive = 1400
-    """In each process of a server. Provisional, as above."""
+    remembered_site_bytes: Positive
+    """In each process of a server."""
     report_cpu_seconds: Positive
     report_database_cpu_seconds: Positive
     report_database_bytes: Positive
@@ -137,7 +136,7 @@ class Fleet:
         artifact_mb: of a release, compressed.
         deltas: the share of installs that fetch a delta.
         changes_a_day: how often a plan, a release or a freeze changes what sites read.
-        months_kept: so long reports stay in the database.
+        months_kept: the database is to have room for the reports of so many months.
         repository_gb: in the store.
     """
 

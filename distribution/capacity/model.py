@@ -21,7 +21,8 @@ SOONER = 5 / 6
 BUSY = 0.6
 LEAST_MACHINES = 2
 MACHINE_PROCESSORS = 2
-GB_PER_PROCESSOR = 2
+LEAST_GB_PER_PROCESSOR, MOST_GB_PER_PROCESSOR = 2, 8
+"""As Fargate has them; each processor has a process of its own."""
 SERVER_GB = 0.4
 """Of a process that remembers no site."""
 ANSWERS = 0.5
@@ -54,6 +55,8 @@ class Load:
     database_gb: float
     turn: float
     """The part of its time for which the writers' turn is taken, see ``TURN``."""
+    turn_for_news: float
+    """Of that, by check-ins that are heard in full."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ class Plan:
         load: of the whole fleet.
         estates: so many, each with its own servers and database, carry it together.
         machines: of each estate that run ``hsp serve``, each with ``MACHINE_PROCESSORS``.
+        machine_gb: of memory, in each of them.
         database_processors: of each estate's instance.
         database_gb: of each estate.
         dollars: a month and for everything, by what they are for.
@@ -83,6 +87,7 @@ class Plan:
     load: Load
     estates: int
     machines: int
+    machine_gb: int
     database_processors: int
     database_gb: int
     dollars: dict[str, float]
@@ -109,7 +114,9 @@ def plan(fleet: Fleet, costs: UnitCosts, prices: Prices) -> Plan:
     sizes = sorted(prices.database.sizes)
     processors = next((size for size in sizes if size >= busy), sizes[-1])
     room = ceil(max(LEAST_DATABASE_GB, load.database_gb / estates * DATABASE_SLACK))
-    made = Plan(fleet, load, estates, machines, processors, room, {}, tuple(limits))
+    remembered = SERVER_GB + fleet.sites / estates * costs.remembered_site_bytes / GB
+    memory = MACHINE_PROCESSORS * max(LEAST_GB_PER_PROCESSOR, ceil(remembered))
+    made = Plan(fleet, load, estates, machines, memory, processors, room, {}, tuple(limits))
     return replace(made, dollars=_dollars(made, prices))
 
 
@@ -133,11 +140,11 @@ def load_of(fleet: Fleet, costs: UnitCosts) -> Load:
     kept = reports * fleet.months_kept * costs.report_database_bytes
     full = fleet.sites * DAYS * max(fleet.changes_a_day, HEARD_IN_FULL_A_DAY)
     new = min(check_ins, full + NEWS_OF_AN_INSTALL * installs)
-    turn = (
+    for_news = new * costs.changed_check_in_database_cpu_seconds / SECONDS
+    turn = for_news + (
         (check_ins - new) * costs.check_in_database_cpu_seconds
-        + new * costs.changed_check_in_database_cpu_seconds
         + reports * costs.report_database_cpu_seconds
-    ) / SECONDS
+    ) / SECONDS  # fmt: skip
     return Load(
         api_per_second=(check_ins + reports) / SECONDS,
         repository_per_second=repository_requests / SECONDS,
@@ -153,6 +160,7 @@ def load_of(fleet: Fleet, costs: UnitCosts) -> Load:
         database_processors=turn,
         database_gb=(kept + fleet.sites * costs.site_database_bytes) / GB,
         turn=turn,
+        turn_for_news=for_news,
     )
 
 
@@ -161,17 +169,19 @@ def _limits(fleet: Fleet, load: Load, costs: UnitCosts, prices: Prices) -> Itera
     yield Limit(
         TURN,
         _carries(fleet, load.turn, BUSY),
-        f"whatever is new is written one after the other: fewer changes a day, or {several}",
+        f"whatever is new is written one after the other, and {load.turn_for_news / load.turn:.0%} "
+        f"of that are check-ins that are heard in full: fewer changes a day, or {several}",
     )
     yield Limit(
         MEMORY,
-        int((GB_PER_PROCESSOR - SERVER_GB) * GB / costs.remembered_site_bytes),
-        f"machines with more memory, as each process remembers every site, or {several}",
+        int((MOST_GB_PER_PROCESSOR - SERVER_GB) * GB / costs.remembered_site_bytes),
+        f"each process remembers every site: machines with more than {MOST_GB_PER_PROCESSOR} GB "
+        f"for each processor, or {several}",
     )
     yield Limit(
         ROOM,
         _carries(fleet, load.database_gb * DATABASE_SLACK, prices.database.most_gb),
-        f"keep reports for a shorter time (hsp receipts export), or {several}",
+        f"reports are evidence and are never removed: {several}",
     )
 
 
@@ -194,9 +204,8 @@ def _dollars(made: Plan, prices: Prices) -> dict[str, float]:
         "load balancer": _load_balancer(load, estates, prices),
         "API machines": estates
         * made.machines
-        * MACHINE_PROCESSORS
         * HOURS
-        * (machine.processor_hour + GB_PER_PROCESSOR * machine.gb_hour),
+        * (MACHINE_PROCESSORS * machine.processor_hour + made.machine_gb * machine.gb_hour),
         "database": estates * made.database_processors * HOURS * prices.database.processor_hour
         + estates * made.database_gb * prices.database.gb_month,
         "keys": estates * KEYS * prices.keys.key_month

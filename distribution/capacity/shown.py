@@ -24,7 +24,7 @@ def cells(plan: Plan, currency: str) -> tuple[str, ...]:
         _rounded(load.repository_per_second),
         _rounded(load.cdn_gb / 1000),
         f"{plan.estates:,}",
-        f"{plan.machines} x {MACHINE_PROCESSORS}",
+        f"{plan.machines} x {MACHINE_PROCESSORS}, {plan.machine_gb} GB",
         f"{plan.database_processors} x 2",
         f"{plan.database_gb:,}",
         f"{currency}{_rounded(plan.total)}",

@@ -40,7 +40,7 @@ def register(program: click.Group) -> None:
     help="A day, of plans and releases.",
 )
 @click.option(
-    "--months-kept", type=click.IntRange(0), default=Fleet(1).months_kept, help="Of reports."
+    "--months-kept", type=click.IntRange(0), default=Fleet(1).months_kept, help="Room for reports."
 )
 @click.option("--repository-gb", type=click.FloatRange(0), default=Fleet(1).repository_gb)
 @click.option(

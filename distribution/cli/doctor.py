@@ -2,12 +2,13 @@
 
 import json
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict
 
 import click
 
 from distribution.doctor.checks import ALL
-from distribution.doctor.findings import Context, Level, exit_status, run
+from distribution.doctor.findings import Context, Finding, Level, exit_status, run
 from distribution.server import utc_now
 from distribution.settings import Settings
 from manifests.terminal import shown
@@ -45,9 +46,17 @@ def doctor(settings: Settings, only: tuple[str, ...], send_to: str, as_json: boo
         said = {"checks": [name for name, _ in chosen], "findings": [asdict(one) for one in found]}
         click.echo(json.dumps(said, indent=2))
     else:
-        for one in sorted(found, key=lambda one: list(Level).index(one.level)):
-            click.secho(f"{one.level:8} {one.check}", fg=_COLOURS[one.level], bold=True)
-            click.echo(f"         {shown(one.says)}")
-            click.echo(f"         mend: {shown(one.mend)}")
+        for (level, says, mend), checks in _once_each(found).items():
+            click.secho(f"{level:8} {', '.join(checks)}", fg=_COLOURS[level], bold=True)
+            click.echo(f"         {shown(says)}")
+            click.echo(f"         mend: {shown(mend)}")
         click.echo(f"{len(chosen)} checks, {len(found)} findings")
     sys.exit(exit_status(found))
+
+
+def _once_each(found: Iterable[Finding]) -> dict[tuple[Level, str, str], list[str]]:
+    """The worst in front; what many checks say, such as that the database is away, once."""
+    told: dict[tuple[Level, str, str], list[str]] = {}
+    for one in sorted(found, key=lambda one: list(Level).index(one.level)):
+        told.setdefault((one.level, one.says, one.mend), []).append(one.check)
+    return {words: list(dict.fromkeys(names)) for words, names in told.items()}

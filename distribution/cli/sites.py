@@ -9,7 +9,7 @@ from distribution.calendars import openings
 from distribution.cli import acting, remote, show
 from distribution.control import explanation
 from distribution.database.sessions import Database
-from distribution.errors import Misconfigured, UnknownProduct
+from distribution.errors import Conflict, Misconfigured, UnknownProduct
 from distribution.languages import Language
 from distribution.people.roles import Permission
 from distribution.private_files import write_new
@@ -53,6 +53,9 @@ def site() -> None:
 @click.pass_obj
 def invite(settings: Settings, /, out: Path | None, by: str, **profile: object) -> None:
     """Invite SITE: one line for its administrator, good for one use within 24 hours."""
+    if out and out.exists():
+        hint = "name another one; nobody was invited"
+        raise Conflict(f"{out} is there already", hint=hint)
     store = open_store(settings)
     wanted = _profile(profile)
     _check_products(store, wanted)

@@ -14,14 +14,12 @@ from distribution import audit, events
 from distribution.control import notices, plans, standstill, waves
 from distribution.control.standing import Course
 from distribution.database.sessions import Database
-from distribution.database.tables import Problem, RolloutChange, RolloutRow
+from distribution.database.tables import RolloutChange, RolloutRow
 from distribution.desk import endings, problem_work, stopped_rollouts
-from distribution.desk.states import TicketState
 from distribution.errors import Conflict, Invalid, UnknownRollout
 from distribution.events import EventKind
 from distribution.people import own_proposals
 from manifests.documents import to_json
-from manifests.failures import FailureCode
 from manifests.free_text import MAX_REASON_BYTES, first_bytes
 from manifests.release import Release
 from manifests.rollout import RolloutState, Schedule, SiteFilter
@@ -249,20 +247,9 @@ def _put(
     audit.note(session, audit.Deed(word.actor, deed, about, word.reason, word.role), now)
     serial = plans.write(session, row.product, now)
     if state is RolloutState.FINISHED:
-        _settle_stopped(session, row.product, now)
+        endings.settle_stopped(session, row.product, now)
     if state in (RolloutState.PAUSED, RolloutState.STOPPED):
         notices.begin(session, row, serial, now)
-
-
-def _settle_stopped(session: Session, product: str, now: datetime) -> None:
-    """With a newer version through, a stop is L3's no more where no site is left that failed."""
-    stopped = select(Problem).where(
-        Problem.product == product,
-        Problem.code == FailureCode.ROLLOUT_STOPPED,
-        Problem.state == TicketState.OPEN,
-    )
-    for problem in session.exec(stopped).all():
-        endings.settle(session, problem, now)
 
 
 def _find(session: Session, product: str, version: str) -> RolloutRow | None:

@@ -189,12 +189,19 @@ def answers() -> Iterator[None]:
         if not _is_away(error):
             raise
         said = str(error.orig).strip().partition("\n")[0]
-        raise Unavailable(f"the database does not answer: {said}", hint=_LATER) from error
+        hint = _COMPARE if any(words in said for words in _REFUSED) else _LATER
+        raise Unavailable(f"the database does not answer: {said}", hint=hint) from error
 
 
 _NUL = "cannot contain NUL"
 """In the words of PostgreSQL's driver, which gives this error no number."""
 _LATER = "try again in a moment"
+_REFUSED = ("does not exist", "authentication failed", "pg_hba.conf", "no password supplied")
+"""In the words of PostgreSQL, which refuses connections without a number for the driver."""
+_COMPARE = (
+    "compare database_url, its passfile and pg_hba.conf; a new database is made by createdb, and a "
+    "lost one is filled by 'hsp restore' (docs/operator.md)"
+)
 
 
 def _is_away(error: DBAPIError) -> bool:

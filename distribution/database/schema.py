@@ -56,7 +56,7 @@ def is_fit(found: State) -> bool:
 def next_step(found: State) -> str:
     """What an operator should do; empty: nothing."""
     if found.is_empty:
-        return "run 'hsp init' for a new server"
+        return "run 'hsp init' for a new server, 'hsp restore' for one whose database was lost"
     number = number_of(found.revision or BASELINE)
     if number > number_of(HEAD):
         return "" if is_fit(found) else "install the newer program here too"

@@ -70,6 +70,17 @@ def end(session: Session, incident: Incident, problem: Problem, now: datetime) -
     news.tell(session, News.CLOSED, problem, now, incident)
 
 
+def settle_stopped(session: Session, product: str, now: datetime) -> None:
+    """With a newer version through, a stop is L3's no more where no site is left that failed."""
+    stopped = select(Problem).where(
+        Problem.product == product,
+        Problem.code == FailureCode.ROLLOUT_STOPPED,
+        Problem.state == TicketState.OPEN,
+    )
+    for problem in session.exec(stopped).all():
+        settle(session, problem, now)
+
+
 def settle(session: Session, problem: Problem, now: datetime) -> None:
     """Close a problem that has neither an open incident nor an open part."""
     if problem.state == TicketState.CLOSED or _has_open(session, problem):

@@ -83,7 +83,8 @@ def metadata(context: Context) -> Iterator[Finding]:
     with in_server_words():
         newest = _version(context.store.read(TIMESTAMP_KEY))
     if status != 200:
-        yield broken("addresses.metadata", f"sites cannot read {url}: it answers {status}", mend)
+        where = "set public_metadata_url to where the bucket's or the CDN's metadata/ is read"
+        yield broken("addresses.metadata", f"sites cannot read {url}: it answers {status}", where)
     elif _version(data) < newest:
         says = f"sites read timestamp {_version(data)} at {url}, and the newest is {newest}"
         yield warning("addresses.metadata", says, mend)

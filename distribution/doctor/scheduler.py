@@ -54,7 +54,7 @@ def backup(context: Context) -> Iterator[Finding]:
         found = log.last(session, 1, Filter(action=MADE))
     mend = "let 'hsp backup --keep' run every day (hsp-backup.timer), and copy its folder elsewhere"
     if not found:
-        yield warning("scheduler.backup", "no backup was ever made with 'hsp backup'", mend)
+        yield warning("scheduler.backup", "no backup by 'hsp backup' is on record", mend)
         return
     made = datetime.fromisoformat(found[-1].at)
     if context.now - made > BACKUP_EVERY:

@@ -18,7 +18,7 @@ from distribution.control.control_tables import SiteBoot
 from distribution.database.sessions import Database
 from distribution.database.tables import Client, Receipt, Site, SiteProduct
 from distribution.database.tables import Invitation as InvitationRow
-from distribution.errors import Conflict, Invalid
+from distribution.errors import Conflict, Invalid, Misconfigured
 from distribution.repository.catalogue import TrustState
 from distribution.settings import Settings
 from distribution.sites.sealed import check_signature, peeked, unauthorised
@@ -49,10 +49,17 @@ def invite(
     Raises:
         Conflict: the site belongs to another client.
         Invalid: without any product, the site would never install anything.
+        Misconfigured: the site would look for the repository where it is not.
         Unavailable: the database does not answer.
     """
     if not profile.products:
         raise Invalid(f"{profile.site_id} is to be invited without any product")
+    if settings.store_url and not (settings.public_metadata_url and settings.public_targets_url):
+        raise Misconfigured(
+            f"the repository is in {settings.store_url}, and no setting says where sites read it",
+            hint="set public_metadata_url and public_targets_url, to the CDN's or the bucket's own "
+            "addresses of metadata/ and targets/; 'hsp doctor --only addresses' looks there",
+        )
     token = secrets.token_urlsafe(TOKEN_BYTES)
     row = InvitationRow(
         token_sha256=_hash(token),

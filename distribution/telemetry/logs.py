@@ -51,11 +51,18 @@ def _with_request(_: Any, __: str, event: EventDict) -> EventDict:
     return event
 
 
+def _without_colours(_: Any, __: str, event: EventDict) -> EventDict:
+    """The web server's own lines come once more for terminals."""
+    event.pop("color_message", None)
+    return event
+
+
 _GATHER: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.ExtraAdder(),
+    _without_colours,
     _with_request,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,

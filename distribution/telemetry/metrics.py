@@ -63,7 +63,7 @@ class _Figures:
             yield _windows(session)
             yield from _notifications(session, self._now)
             yield _one("hsp_sites_to_be_asked", "Sites that a restore still waits for.",
-                       len(asking.left(session)))  # fmt: skip
+                       asking.count_left(session))  # fmt: skip
             yield self._lease(session)
             yield _one("hsp_events_newest", "Number of the newest event.", events.newest(session))
         yield from self._ages()

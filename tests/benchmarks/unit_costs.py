@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -46,9 +47,12 @@ from tests.simulators.staff import hire
 
 COSTS = Path("distribution/capacity/unit_costs.json")
 PRODUCT = "app"
-SITES, REPORTS_OF_EACH, ROWS = 300, 3, 20_000
+SITES, SOME, REPORTS, ROWS = 3000, 300, 900, 20_000
+"""Quick ones are many, so that what the server does meanwhile by itself hardly counts."""
+FEW, MORE = 1000, 10_000
+"""Sites of two servers whose memory is compared."""
 IN_FULL = "Hsp-Session: wanted"
-"""A signed check-in is heard in full then, as one that says something new."""
+"""A signed check-in is heard in full then."""
 Costs = dict[str, float]
 
 
@@ -154,6 +158,11 @@ class Working:
             f"{name}_database_cpu_seconds": database / len(requests),
         }
 
+    def resident_bytes(self) -> int:
+        """Of the server's process."""
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
     def database_bytes(self) -> int:
         """Of all tables and their indexes, when it has tidied up."""
         name = self.url.rpartition("/")[2]
@@ -183,7 +192,7 @@ def _working(folder: Path, chorus: Chorus) -> Iterator[Working]:
 
 
 def at_the_server(folder: Path) -> Costs:
-    """Check-ins and reports of a thousand sites, and what the reports leave."""
+    """Check-ins and reports of thousands of sites, and what the reports leave."""
     folder.mkdir()
     chorus = Chorus(SITES, datetime.now(UTC))
     with _working(folder, chorus) as working:
@@ -192,18 +201,31 @@ def at_the_server(folder: Path) -> Costs:
             [load.post("/v1/check-in", body, [token]) for body, token in chorus.repeated()],
             b"poll_seconds",
         )
-        found |= working.cost(
-            "signed_check_in",
-            [load.post("/v1/check-in", body, [IN_FULL]) for body in chorus.signed()],
-            b"poll_seconds",
-        )
+        for name, said in (("signed", chorus.signed()), ("changed", chorus.changed())):
+            some = [load.post("/v1/check-in", body, [IN_FULL]) for body in islice(said, SOME)]
+            found |= working.cost(f"{name}_check_in", some, b"poll_seconds")
         before = working.database_bytes()
-        reports = [load.post("/v1/reports", body) for body in chorus.reports(REPORTS_OF_EACH)]
+        reports = [load.post("/v1/reports", body) for body in islice(chorus.reports(1), REPORTS)]
         found |= working.cost("report", reports, b"sha256")
         while process_new(working.database, datetime.now(UTC)):
             pass
         left = working.database_bytes() - before
     return found | {"report_database_bytes": round(left / len(reports))}
+
+
+def in_memory(folder: Path) -> Costs:
+    """Bytes that a site takes in a server that has verified its signature and knows its token."""
+    folder.mkdir()
+    sizes = []
+    for count in (FEW, FEW + MORE):
+        chorus, place = Chorus(count, datetime.now(UTC)), folder / str(count)
+        place.mkdir()
+        with _working(place, chorus) as working:
+            requests = [load.post("/v1/check-in", body) for body in chorus.signed()]
+            working.cost("in_memory", requests, b"poll_seconds")
+            sizes.append(working.resident_bytes())
+    few, many = sizes
+    return {"remembered_site_bytes": round((many - few) / MORE)}
 
 
 def of_a_site(folder: Path) -> Costs:
@@ -237,7 +259,12 @@ def main(_: tuple[str, ...] = ()) -> None:
     before = json.loads(COSTS.read_text()) if COSTS.exists() else {}  # delta_share may be older
     with TemporaryDirectory(prefix="hsp-costs-") as place:
         folder = Path(place)
-        found = on_the_line(folder / "line") | at_the_server(folder / "server") | of_a_site(folder)
+        found = (
+            on_the_line(folder / "line")
+            | at_the_server(folder / "server")
+            | in_memory(folder / "memory")
+            | of_a_site(folder)
+        )
     plain = {
         **before,
         "measured_at": f"{datetime.now(UTC):%Y-%m-%d}",

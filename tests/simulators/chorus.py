@@ -3,6 +3,7 @@
 chorus = Chorus(10_000, now); chorus.enrol(database, now)
 chorus.repeated()   # each site's check-in once more, by its session's token
 chorus.signed()     # the same in envelopes
+chorus.changed()    # one that says something new
 chorus.reports(3)   # three signed reports of each site
 """
 
@@ -84,6 +85,14 @@ class Voice:
             root_version=1,
             timestamp_version=1,
         ).to_bytes()
+
+    @property
+    def news(self) -> bytes:
+        """What it says once, after it has installed 2.0."""
+        runs = InstalledProduct(version="2.0")
+        status = ProductStatus(product=PRODUCT, installed=runs)
+        said = CheckIn.from_bytes(self.check_in)
+        return said.model_copy(update={"products": (status,)}).to_bytes()
 
     def report(self, sequence: int) -> bytes:
         """It has installed 2.0."""
@@ -173,6 +182,11 @@ class Chorus:
         """Each site's check-in, signed."""
         for voice in self.voices:
             yield voice.seal(voice.check_in, CHECK_IN_TYPE)
+
+    def changed(self) -> Iterator[bytes]:
+        """A signed check-in of each site that says something new."""
+        for voice in self.voices:
+            yield voice.seal(voice.news, CHECK_IN_TYPE)
 
     def reports(self, of_each: int, first: int = 1) -> Iterator[bytes]:
         """So many reports of each site, one after the other, signed."""

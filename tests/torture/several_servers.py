@@ -220,7 +220,12 @@ def _den(folder: Path) -> Iterator[tuple[Cluster, Fleet]]:
     with Seaweed() as s3:
         s3.make_bucket(BUCKET)
         store = S3Store(s3.client(), BUCKET, "hsp")
-        told = {"store_url": f"s3://{BUCKET}/hsp", "s3_endpoint_url": s3.endpoint_url}
+        told = {
+            "store_url": f"s3://{BUCKET}/hsp",
+            "s3_endpoint_url": s3.endpoint_url,
+            "public_metadata_url": f"{s3.public_url(BUCKET)}/hsp/metadata",
+            "public_targets_url": f"{s3.public_url(BUCKET)}/hsp/targets",
+        }
         opened = Cluster.open(folder, PRODUCT, store=store, environment=s3.environment(), **told)
         with opened as cluster:
             cluster.start()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from distribution.capacity import inputs
 from distribution.capacity.inputs import Fleet, UnitCosts
 from distribution.capacity.model import (
+    HOURS,
     MEMORY,
     ROOM,
     SECONDS,
@@ -44,6 +45,7 @@ COSTS = UnitCosts.model_validate(
         "check_in_database_cpu_seconds": 0.0005,
         "changed_check_in_cpu_seconds": 0.01,
         "changed_check_in_database_cpu_seconds": 0.002,
+        "remembered_site_bytes": 1500,
         "report_cpu_seconds": 0.002,
         "report_database_cpu_seconds": 0.001,
         "report_database_bytes": 1500,
@@ -63,6 +65,7 @@ def test_what_is_reckoned_can_be_reckoned_by_hand() -> None:
     assert load.api_processors == pytest.approx(polls_a_second * 0.001 + full * 0.009)
     assert load.turn == load.database_processors
     assert load.turn == pytest.approx(polls_a_second * 0.0005 + full * 0.0015)
+    assert load.turn_for_news == pytest.approx(full * 0.002)
     assert load.database_gb == pytest.approx(1000 * 2000 / 1e9)
     busy = replace(still, installs_a_month=4, artifact_mb=10, deltas=0.5)
     more = load_of(busy, COSTS)
@@ -104,6 +107,16 @@ def test_estates_are_as_many_as_are_needed(sites: int) -> None:
     assert made.database_processors >= wanted
 
 
+def test_machines_have_the_memory_that_every_process_of_them_needs() -> None:
+    heavy = COSTS.model_copy(update={"remembered_site_bytes": 10_000, **IDLE})
+    small, large = (plan(Fleet(sites), heavy, PRICES) for sites in (100_000, 500_000))
+    assert (small.machine_gb, small.estates) == (2 * 2, 1)
+    assert (large.machine_gb, large.estates) == (2 * 6, 1)  # 5.4 GB in each of two processes
+    by_itself = large.machines / small.machines * small.dollars["API machines"]
+    dearer = large.machines * 8 * HOURS * PRICES.machines.gb_hour
+    assert large.dollars["API machines"] == pytest.approx(by_itself + dearer)
+
+
 IDLE = {
     **dict.fromkeys(("check_in_database_cpu_seconds", "report_database_cpu_seconds"), 1e-9),
     "changed_check_in_database_cpu_seconds": 1e-9,
@@ -125,6 +138,9 @@ def test_what_breaks_first_is_named(
     made = plan(Fleet(1000, **habits), COSTS.model_copy(update=changed), PRICES)  # type: ignore[arg-type]
     assert made.limits[0].name == first
     assert made.limits[0].instead
+    [turn] = [limit for limit in made.limits if limit.name == TURN]
+    part = made.load.turn_for_news / made.load.turn
+    assert f"{part:.0%} of that are check-ins that are heard in full" in turn.instead
     at_it = replace(made.fleet, sites=made.limits[0].sites)
     assert plan(at_it, COSTS.model_copy(update=changed), PRICES).estates == 1
     assert (

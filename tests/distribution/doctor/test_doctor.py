@@ -513,6 +513,20 @@ def test_the_command_ends_with_how_bad_the_worst_is(well: Deployment) -> None:
     assert exit_status([]) == 0
 
 
+def test_what_many_checks_cannot_look_at_is_printed_once(
+    well: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HSP_DATABASE_URL", shared().url_of("nothing"))
+    home = ("--home", str(well.settings.home))
+    done = CliRunner().invoke(main, [*home, "doctor", "--only", "database", "--only", "sites"])
+    assert done.exit_code == 3
+    said = done.output.splitlines()
+    assert said[0].startswith("unknown  database.tables, database.durability, ")
+    assert "sites.silent" in said[0]
+    assert [line for line in said if 'database "nothing" does not exist' in line] == said[1:2]
+    assert "made by createdb" in said[2]
+
+
 # --- PostgreSQL
 
 

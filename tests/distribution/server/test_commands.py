@@ -80,8 +80,10 @@ def test_an_invitation_goes_into_a_new_file_that_only_its_owner_reads(house: Hou
     assert house.estate.root_sha256 in done(house, *words)
     assert out.stat().st_mode & 0o777 == 0o600
     talker = Talker("shop", house.server, invitation=Invitation.from_text(out.read_text()))
-    assert talker.invitation is not None
-    assert "cannot be written" in refused(house, 78, *words)
+    talker.enrol()
+    assert "is there already" in refused(house, 65, *words)
+    nowhere = house.estate.folder / "nowhere" / "shop.invitation"
+    assert "the invitation is lost" in refused(house, 78, *words[:-1], nowhere)
 
 
 def test_an_unknown_product_and_a_bad_name_are_told_apart(house: House) -> None:

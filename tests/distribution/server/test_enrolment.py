@@ -7,7 +7,13 @@ from sqlmodel import select
 
 from distribution.database.tables import Invitation as InvitationRow
 from distribution.database.tables import Site
-from distribution.errors import Conflict, DistributionError, Malformed, Unauthorised
+from distribution.errors import (
+    Conflict,
+    DistributionError,
+    Malformed,
+    Misconfigured,
+    Unauthorised,
+)
 from distribution.repository.catalogue import trust_state
 from distribution.sites import enrolment
 from manifests.check_in import Invitation
@@ -34,6 +40,20 @@ def test_an_invitation_carries_what_an_administrator_compares(house: House) -> N
     assert read.profile == site.profile
     assert read.metadata_url == "http://127.0.0.1:8700/repository/metadata"
     assert read.expires_at == house.clock.now + timedelta(hours=24)
+
+
+def test_nobody_is_sent_to_a_server_for_files_that_are_in_a_bucket(house: House) -> None:
+    site = Talker("shop", house.server)
+    in_bucket = {"store_url": "s3://updates/prod", "public_metadata_url": "https://files/metadata"}
+    for more in ({}, {"public_targets_url": "https://files/targets"}):
+        changed = house.server.settings.model_copy(update={**in_bucket, **more})
+        asked = (house.database, site.profile, trust_state(house.server.store), changed)
+        if more:
+            invitation = enrolment.invite(*asked, "ani", house.clock.now)
+            assert invitation.targets_url == "https://files/targets"
+        else:
+            with pytest.raises(Misconfigured, match="no setting says where sites read it"):
+                enrolment.invite(*asked, "ani", house.clock.now)
 
 
 def test_of_the_token_only_the_hash_is_kept(house: House) -> None:

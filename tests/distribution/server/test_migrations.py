@@ -270,7 +270,7 @@ def test_on_postgresql_an_operator_says_when(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, database_url=shared().empty_database())
     with pytest.raises(Misconfigured, match="tables are not there") as refused:
         Database.open(settings)
-    assert refused.value.hint == "run 'hsp init' for a new server"
+    assert "'hsp init' for a new server, 'hsp restore' for" in refused.value.hint
     database = Database.connect(settings)
     with database.engine.begin() as connection:
         for statement in r0001_baseline.statements("postgresql"):
