@@ -8,6 +8,10 @@ What to know before changing anything here:
 
 - ``durable`` is the only module that writes, renames, syncs or unlinks. Tests put their own disk
   in its place to kill, fail or record at every single step.
+- ``run`` is two processes: ``watch`` with ``light_poll`` between updates, which knows nothing but
+  whether all is as the last full poll has left it (``quiet``, written by ``aftermath``), and
+  ``loop`` with ``poll`` in a child while there is work. What the first imports stays in memory for
+  months: no pydantic and no models.
 - ``journal`` notes each step before it begins; after a crash the same functions go on from the
   note. There is no recovery code beside them.
 - ``floor`` is what the site has ever trusted, kept twice on the disk; python-tuf's own folder is a

@@ -30,7 +30,7 @@ from client_updater.server import Server
 from client_updater.settings import AgentSettings, Enrolment, last_policy, read_enrolment
 from client_updater.slots import Slots
 from client_updater.state import StateFolder
-from client_updater.trusted import Place, Trusted, pinned_root
+from client_updater.trusted import Trusted, place_in
 from manifests.site import SitePolicy
 from manifests.target_paths import Lane, rollouts_role
 
@@ -80,19 +80,15 @@ class Agent:
         Raises:
             TrustLost: the pinned root is gone.
         """
-        root = pinned_root(self.state / "trust/root.json", self.enrolment.root_sha256)
-        place = Place(
-            root=root,
-            metadata_url=self.urls[1],
-            targets_url=self.urls[2],
-            cache=self.state / "metadata",
-            verified=self.state / "metadata/verified",
-        )
+        place = place_in(self.state, self.enrolment.root_sha256, *self.urls[1:])
+        return Trusted(place, self.fetcher, self.floors, self.concerns)
+
+    @property
+    def concerns(self) -> set[str]:
+        """The roles that the trust floor remembers."""
         products = self.enrolment.profile.products
         concerns = {"targets", Lane.HOTFIXES.value, Lane.BREAKGLASS.value, *products}
-        return Trusted(
-            place, self.fetcher, self.floors, concerns | {rollouts_role(name) for name in products}
-        )
+        return concerns | {rollouts_role(name) for name in products}
 
     def installer(self, policy: SitePolicy, trusted: Trusted | None = None) -> Installer:
         """What carries attempts out, with the policy as it is now."""
@@ -292,7 +288,7 @@ def _outside(
     """How to reach the outside world; with a mistake in ``agent.toml``, by the defaults."""
     try:
         settings = AgentSettings.read(state)
-        return settings, Fetcher(settings, stopping), None
+        return settings, Fetcher(settings.line, stopping), None
     except PolicyInvalid as error:
         error.hint = error.hint or "correct it, then restart hsp-updater"
-        return AgentSettings(), Fetcher(AgentSettings(), stopping), error
+        return AgentSettings(), Fetcher(stopping=stopping), error

@@ -14,6 +14,8 @@ from client_updater import durable
 from client_updater.errors import DISK_TROUBLE
 
 AGENT_LOG_FILE = "logs/agent.log"
+MOST_LOG_BYTES = 8 * 1024 * 1024
+"""A log that has grown beyond this is shortened at the next full poll."""
 TIMED = "%(asctime)s %(message)s"
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 from client_updater import durable, processes
 from client_updater.errors import InstallFailed
@@ -35,6 +36,17 @@ class Order:
     def name(self) -> str:
         """For messages."""
         return " ".join(self.command)[:200]
+
+    def to_plain(self) -> dict[str, Any]:
+        """As JSON can say it."""
+        texts = {"folder": str(self.folder), "log": str(self.log)}
+        return {**vars(self), **texts, "environment": dict(self.environment)}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
+        """What ``to_plain`` said."""
+        paths = {name: Path(plain[name]) for name in ("folder", "log")}
+        return cls(**{**plain, **paths})
 
 
 class NotInTime(InstallFailed):

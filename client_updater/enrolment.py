@@ -79,7 +79,7 @@ class Newcomer:
         self._made_here = not self.state.is_there
         self.state.make()
         with self.state.as_the_agent(), self.state.at_work():
-            fetcher = Fetcher(AgentSettings.read(self.state))
+            fetcher = Fetcher(AgentSettings.read(self.state).line)
             root = self._fetch_root(fetcher)
             key = make_key(self.state / KEY_FILE)
             answer = self._ask(fetcher, key)

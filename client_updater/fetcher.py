@@ -1,10 +1,8 @@
 """Everything that the agent sends and receives goes through here, on one pool of connections.
 
-What urllib3 and python-tuf's own fetcher leave open is closed here: no redirect is followed; a
-whole exchange has a deadline, however it trickles, headers included; a transfer that stays slower
-than a minimum is given up; a body is never read beyond its limit; every fault of the transport
-comes out as ``Unreachable`` (or, towards python-tuf, as its ``DownloadError`` with the true
-status, since the walk along the roots ends on a 404 or 403).
+What urllib3 leaves open is closed here: no redirect is followed; a whole exchange has a deadline,
+however it trickles, headers included; a transfer that stays slower than a minimum is given up; a
+body is never read beyond its limit; every fault of the transport comes out as ``Unreachable``.
 """
 
 import http.client
@@ -19,15 +17,13 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import urllib3
-from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError
-from tuf.ngclient import FetcherInterface
 
 from client_updater import AGENT_VERSION
 from client_updater.compression import ACCEPTED, inflated
 from client_updater.deadline import Deadline, WatchedHTTPPool, WatchedHTTPSPool
 from client_updater.errors import PolicyInvalid, Stopping, Unreachable
+from client_updater.line_settings import LineSettings
 from client_updater.minimum_rate import MinimumRate
-from client_updater.settings import AgentSettings
 
 _Headers = Mapping[str, str]
 
@@ -66,10 +62,10 @@ def never() -> bool:
 
 
 @dataclass
-class Fetcher(FetcherInterface):
-    """An HTTP client with one pool; python-tuf's fetcher as well."""
+class Fetcher:
+    """An HTTP client with one pool."""
 
-    settings: AgentSettings = field(default_factory=AgentSettings)
+    settings: LineSettings = field(default_factory=LineSettings)
     stopping: Callable[[], bool] = never
     _heard: dict[str, tuple[datetime, float]] = field(default_factory=dict)
     """Per host, the time that it said, and the uptime then."""
@@ -212,28 +208,6 @@ class Fetcher(FetcherInterface):
             return
         self._heard[urlsplit(url).netloc] = (served, _uptime())
 
-    def _fetch(self, url: str) -> Iterator[bytes]:
-        """python-tuf's way in; ``download_bytes`` below is what it really calls."""
-        yield self.download_bytes(url, MAX_ERROR_BYTES)
-
-    def download_bytes(self, url: str, max_length: int) -> bytes:
-        """Metadata for python-tuf, without its temporary files.
-
-        Raises:
-            DownloadHTTPError: with the true status, redirects included.
-            DownloadError: every other fault.
-        """
-        try:
-            answer = self.get(url, max_length, compressed=True)
-        except TooLong as error:
-            raise DownloadLengthMismatchError(error.message) from error
-        except Unreachable as error:
-            raise DownloadError(error.message) from error
-        if answer.status != http.client.OK:
-            reason = refusal(url, answer)
-            raise DownloadHTTPError(reason.message, answer.status) from reason
-        return answer.body
-
 
 def _uptime() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)  # goes on while a machine sleeps
@@ -265,7 +239,7 @@ def _retry_after(text: str) -> float:
 _HEADERS = {"User-Agent": f"hsp-updater/{AGENT_VERSION}", "Accept-Encoding": "identity"}
 
 
-def _pool(settings: AgentSettings) -> urllib3.PoolManager:
+def _pool(settings: LineSettings) -> urllib3.PoolManager:
     context = _tls_context(settings.ca_file)
     pool = (
         urllib3.ProxyManager(settings.proxy, num_pools=4, ssl_context=context)

@@ -9,19 +9,18 @@ Source: the TUF specification 5.3 to 5.6 for versions, 5.3.11 for the reset; ``T
 
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
 from packaging.version import Version
-from pydantic import Field
 
-from client_updater import durable
+from client_updater import durable, floor_text
 from client_updater.errors import ClockWrong, Rollback, StateUnusable, TrustLost, UntrustedMetadata
 from client_updater.state import read_private
-from manifests.documents import Document, UtcDatetime, parse_json, to_json
 from manifests.errors import ManifestError
+from manifests.json_text import parse_json, to_json
 
 CLOCK_TOLERANCE = timedelta(minutes=10)
 """How far a clock may be set back, as time servers do, before it is not believed."""
@@ -43,7 +42,8 @@ class Seen:
     """Versions of the roles that concern this site, as the snapshot lists them."""
 
 
-class Floor(Document):
+@dataclass(frozen=True)
+class Floor:
     """The newest of everything. ``raised`` and its kin give a new floor and never a lower one."""
 
     root_version: int = 0
@@ -51,12 +51,12 @@ class Floor(Document):
     keyset: str = ""
     timestamp: int = 0
     snapshot: int = 0
-    roles: dict[str, int] = Field(default_factory=dict)
-    releases: dict[str, str] = Field(default_factory=dict)
+    roles: dict[str, int] = field(default_factory=dict)
+    releases: dict[str, str] = field(default_factory=dict)
     """Per product, the newest version that was ever confirmed here."""
-    stopped: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    stopped: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Per product, versions newer than that which this site has once seen stopped."""
-    proven_time: UtcDatetime | None = None
+    proven_time: datetime | None = None
     """The newest moment at which the clock and somebody else's agreed."""
     report_sequence: int = 0
 
@@ -72,7 +72,7 @@ class Floor(Document):
         below = Floor() if rotated else self
         _check_versions(below, seen)
         roles = {**below.roles, **seen.roles}
-        return self.model_copy(update={**vars(seen), "roles": roles})
+        return replace(self, **{**vars(seen), "roles": roles})
 
     def _check_root(self, seen: Seen) -> None:
         if seen.root_version < self.root_version:
@@ -97,7 +97,7 @@ class Floor(Document):
         """The floor after somebody else's clock agreed that it is ``now``."""
         if self.proven_time is not None and now < self.proven_time + _PROOF_STEP:
             return self
-        return self.model_copy(update={"proven_time": now})
+        return replace(self, proven_time=now)
 
     def confirmed(self, product: str, version: str) -> "Floor":
         """The floor after ``version`` was found healthy: no older one is installed afresh."""
@@ -105,11 +105,10 @@ class Floor(Document):
         stopped = [
             text for text in self.stopped.get(product, ()) if Version(text) > Version(newest)
         ]
-        return self.model_copy(
-            update={
-                "releases": {**self.releases, product: newest},
-                "stopped": {**self.stopped, product: tuple(stopped)},
-            }
+        return replace(
+            self,
+            releases={**self.releases, product: newest},
+            stopped={**self.stopped, product: tuple(stopped)},
         )
 
     def with_stopped(self, product: str, versions: Iterable[str]) -> "Floor":
@@ -117,11 +116,11 @@ class Floor(Document):
         known = self.stopped.get(product, ())
         if not (added := sorted(set(versions) - set(known), key=Version)):
             return self
-        return self.model_copy(update={"stopped": {**self.stopped, product: (*known, *added)}})
+        return replace(self, stopped={**self.stopped, product: (*known, *added)})
 
     def numbered(self, sequence: int) -> "Floor":
         """The floor after the report with this number was acknowledged."""
-        return self.model_copy(update={"report_sequence": max(sequence, self.report_sequence)})
+        return replace(self, report_sequence=max(sequence, self.report_sequence))
 
 
 def _check_versions(floor: Floor, seen: Seen) -> None:
@@ -171,7 +170,7 @@ class FloorFile:
         if all(copy is not None and copy[1] == floor for copy in found):
             return False
         newest = max((copy[0] for copy in found if copy is not None), default=0)
-        body = to_json({"generation": newest + 1, "floor": floor.model_dump(mode="json")})
+        body = to_json({"generation": newest + 1, "floor": floor_text.plain(vars(floor))})
         for path in self._copies:
             durable.write_in_order(path, b"%08x\n" % zlib.crc32(body) + body)
         return True
@@ -194,4 +193,4 @@ def _parsed(content: bytes) -> tuple[int, Floor] | None:
     if checksum != b"%08x" % zlib.crc32(body):
         return None
     plain = parse_json(body, "the trust floor")
-    return int(plain["generation"]), Floor.from_bytes(to_json(plain["floor"]))
+    return int(plain["generation"]), Floor(**floor_text.fields(plain["floor"]))

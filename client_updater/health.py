@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 from client_updater.errors import StartFailed, Unhealthy, Unreachable
 from client_updater.fetcher import Fetcher
+from client_updater.line_settings import LineSettings
 from client_updater.running import Installed
-from client_updater.settings import AgentSettings
 from client_updater.values import fill
 from manifests.documents import parse_json
 from manifests.errors import ManifestError
@@ -106,7 +106,7 @@ def _http(one: HttpCheck, installed: Installed, seconds: float) -> None:
     url = fill(one.url, installed.values)
     if urlsplit(url).hostname not in _THIS_MACHINE:
         raise Unhealthy(f"{url} is not on this machine")
-    settings = AgentSettings(
+    settings = LineSettings(
         connect_seconds=seconds, read_seconds=seconds, request_seconds=seconds, tries=1
     )
     try:

@@ -1,4 +1,7 @@
-"""``hsp-updater run``: poll after poll, until somebody says stop.
+"""Poll after poll, the whole way each, until somebody says stop or there is nothing to do any more.
+
+``hsp-updater run`` has this in a process of its own, which ends when the site is quiet and gives
+back what it took; ``watch`` then sees whether it still is, and starts another one.
 
 This is the one place of the agent that catches every exception: a mistake of ours in one poll must
 not end the agent at a machine that nobody visits. It is logged with its traceback and the next
@@ -6,22 +9,20 @@ poll comes after a pause.
 """
 
 import logging
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random, SystemRandom
-from types import FrameType
 from typing import TypeVar
 
 from client_updater.agent import Agent
 from client_updater.errors import AgentError, AlreadyRunning, Stopping
 from client_updater.pace import Outlook, next_delay
 from client_updater.poll import poll
+from client_updater.quiet import QUIET_FILE
 from client_updater.settings import last_policy
 from client_updater.status import LastPoll
+from client_updater.stop import Stop
 from manifests.errors import UpdateError
 
 TICK_SECONDS = 5.0
@@ -30,48 +31,6 @@ _LONGEST_RESTART_PAUSE = 300.0
 T = TypeVar("T")
 
 log = logging.getLogger("hsp-updater")
-
-
-class Stop:
-    """The order to end, as a signal gives it, and a sleep that hears it."""
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-
-    def __call__(self) -> bool:
-        """Whether it was given."""
-        return self._event.is_set()
-
-    def give(self) -> None:
-        """End at the next place where that is possible."""
-        self._event.set()
-
-    def wait(self, seconds: float) -> bool:
-        """Sleep; True as soon as the order is given."""
-        return self._event.wait(max(seconds, 0))
-
-    def pause(self, seconds: float) -> None:
-        """Sleep.
-
-        Raises:
-            Stopping: the order was given.
-        """
-        if self.wait(seconds):
-            raise Stopping
-
-    @contextmanager
-    def on_signals(self) -> Iterator[None]:
-        """Let SIGTERM and SIGINT give the order."""
-
-        def give(number: int, frame: FrameType | None) -> None:
-            self.give()
-
-        before = {kind: signal.signal(kind, give) for kind in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            yield
-        finally:
-            for kind, handler in before.items():
-                signal.signal(kind, handler)
 
 
 @dataclass
@@ -85,20 +44,23 @@ class Loop:
     """Per product, the pause after its last restart and the moment when that ends."""
 
     def run(self) -> None:
-        """Poll until stopped.
+        """Poll until stopped, replaced, or quiet. Somebody holds the agent's lock meanwhile.
 
         Raises:
-            AlreadyRunning: another agent runs in this folder.
             StateUnusable: the folder is no longer fit to be trusted.
         """
-        with self.agent.state.as_the_agent():
-            while not self.stop():
-                delay = self._poll()
-                if self.agent.ourselves.is_replaced:
-                    log.info("another version of hsp-updater takes over")
-                    return
-                log.info("next poll in %.0f s", delay)
-                self._wait(delay)
+        while not self.stop():
+            delay = self._poll()
+            if self.agent.ourselves.is_replaced or self._is_quiet():
+                return
+            log.info("next poll in %.0f s", delay)
+            self._wait(delay)
+
+    def _is_quiet(self) -> bool:
+        """Whether the poll has left its note, and no program was restarted for a while."""
+        now = time.monotonic()
+        ends = (until + _LONGEST_RESTART_PAUSE for _, until in self._restarts.values())
+        return all(now > end for end in ends) and (self.agent.state / QUIET_FILE).exists()
 
     def _poll(self) -> float:
         began = time.monotonic()

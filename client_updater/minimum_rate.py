@@ -3,13 +3,13 @@
 import time
 
 from client_updater.errors import Unreachable
-from client_updater.settings import AgentSettings
+from client_updater.line_settings import LineSettings
 
 
 class MinimumRate:
     """Notices a transfer that stays below the minimum rate over a whole window."""
 
-    def __init__(self, settings: AgentSettings) -> None:
+    def __init__(self, settings: LineSettings) -> None:
         self._window = settings.rate_window_seconds
         self._wanted = settings.minimum_bytes_per_second * self._window
         self._since, self._bytes = time.monotonic(), 0

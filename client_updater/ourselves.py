@@ -5,24 +5,16 @@ that was not confirmed, and goes back to ``previous`` after three. The agent con
 end of a poll that reached the repository and the server.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from client_updater import durable
 from client_updater.errors import Incompatible
+from client_updater.replacement import started_from as started_from
 from client_updater.slots import Slots
 from manifests.install import SlotInstall
 from manifests.release import ReleaseManifest
 from manifests.target_paths import AGENT_PRODUCT
-
-VERSION_VARIABLE = "HSP_UPDATER_SLOT"
-"""Set by the launcher: the version in whose slot this agent lies; empty for the machine's own."""
-
-
-def started_from() -> str | None:
-    """The version that the launcher started; None without a launcher."""
-    return os.environ.get(VERSION_VARIABLE)
 
 
 @dataclass(frozen=True)

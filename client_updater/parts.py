@@ -20,9 +20,12 @@ from client_updater.trusted import Target
 Progress = Callable[[int], None]
 
 _READ_BYTES = 1024 * 1024
-_PIECES_AHEAD = 2
-"""So many pieces, of 256 KiB each, may wait to be hashed; more would only leave the caches."""
-_WRITE_BACK_BYTES = 8 * 1024 * 1024
+_PIECES_AHEAD = 8
+"""So many pieces, of 256 KiB each, may wait to be hashed: enough that neither side waits for the
+other whenever the disk or the line takes a moment."""
+_WRITE_BACK_BYTES = 4 * 1024 * 1024
+"""So much is handed to the disk at a time; more at once and the end waits for it, less and every
+handing over costs more than it saves."""
 
 
 class _Beside:

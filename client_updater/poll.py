@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+from client_updater.aftermath import leave_quiet, record_of
 from client_updater.agent import Agent
 from client_updater.choice import Chooser
 from client_updater.clockwork import check_skew, check_time
@@ -32,9 +33,10 @@ from client_updater.installation import Installer
 from client_updater.journal import Step
 from client_updater.key_rotation import KeyChange
 from client_updater.offers import Offers, read_offers
+from client_updater.quiet import forget_quiet
 from client_updater.server import Rejected
 from client_updater.settings import last_policy, read_policy
-from client_updater.sign_of_life import Decided, check_in_of, floor_or_empty, statuses
+from client_updater.sign_of_life import Decided, check_in_of, statuses
 from client_updater.status import LAST_POLL_FILE, LastPoll, read_last_poll, write_last_poll
 from client_updater.support import SupportDesk
 from client_updater.trusted import Trusted
@@ -73,6 +75,9 @@ class Poll:
     withdrawn: dict[str, str] = field(default_factory=dict)
     answer: CheckInAnswer | None = None
     refreshed: bool = False
+    offers: dict[str, Offers] = field(default_factory=dict)
+    has_acted: bool = False
+    """Whether it has installed or started anything, or tried to."""
 
     def __post_init__(self) -> None:
         agent = self.agent
@@ -93,6 +98,7 @@ class Poll:
         """All stations, then the record."""
         agent = self.agent
         self._try(agent.state.make)
+        self._try(partial(forget_quiet, agent.state))
         agent.read_key_again()
         agent.fetcher.forget_clocks()
         self._try(self._read_policy)
@@ -103,7 +109,7 @@ class Poll:
         self._ask(self._flush)
         self._try(partial(agent.go_on, self.installer))
         for product in agent.enrolment.profile.products:
-            self._try(partial(agent.keep_running, product, self.installer))
+            self._try(partial(self._keep_running, product))
         self._try(self._update)
         self._try(self._report_refusals)
         self._ask(self._flush)
@@ -113,9 +119,13 @@ class Poll:
         self._try(self._help_support)
         self._try(self._confirm_ourselves)
         self._try(self._tidy)
-        record = self._record()
+        record = record_of(self)
         self._try(partial(write_last_poll, agent.state / LAST_POLL_FILE, record))
+        self._try(partial(leave_quiet, self))
         return record
+
+    def _keep_running(self, product: str) -> None:
+        self.has_acted |= self.agent.keep_running(product, self.installer)
 
     def _try(self, station: Callable[[], object]) -> None:
         try:
@@ -174,7 +184,7 @@ class Poll:
 
     def _look_after(self, product: str, trusted: Trusted) -> None:
         offers = read_offers(trusted, product, self.agent.slots.current(product))
-        self.read[product] = offers.read
+        self.offers[product], self.read[product] = offers, offers.read
         self.withdrawn |= {str(r.path): r.withdrawn for r in offers.releases if r.withdrawn}
         for path, problem in offers.problems:
             self._refuse(problem, product, path)
@@ -201,6 +211,7 @@ class Poll:
         self.decided[offers.product] = Decided(decision, chosen)
 
     def _install(self, offers: Offers, release: Release) -> None:
+        self.has_acted = True
         try:
             check_fit(release, self.installer)
         except Incompatible as error:
@@ -274,25 +285,3 @@ class Poll:
         agent.downloads.forget_old({attempt.compressed_sha256 for attempt in unfinished})
         agent.services.programs.bound_logs(agent.slots.kept(agent.enrolment.profile.products))
         agent.reporter.findings.forget_the_rest(everything_was_met=self.refreshed)
-
-    def _record(self) -> LastPoll:
-        now, floor = self.agent.clock(), floor_or_empty(self.agent)
-        first = self.problems[0] if self.problems else None
-        distant = [*self.problems, *self.server_problems]
-        unreachable = [error for error in distant if isinstance(error, Unreachable)]
-        return LastPoll(
-            at=now,
-            problem=first.code if first else "",
-            detail=str(first) if first else "",
-            products=statuses(self.agent, self.decided),
-            read=self.read or self.before.read,
-            withdrawn=self.withdrawn if self.read else self.before.withdrawn,
-            root_version=floor.root_version,
-            timestamp_version=floor.timestamp,
-            failures=self.before.failures + 1 if unreachable else 0,
-            retry_after=max((error.retry_after for error in unreachable), default=0),
-            refreshed_at=now if self.refreshed else self.before.refreshed_at,
-            heard_at=now if self.answer else self.before.heard_at,
-            answer=self.answer or self.before.answer,
-            server_problem=str(self.server_problems[-1]) if self.server_problems else "",
-        )

@@ -38,6 +38,16 @@ def _reap() -> None:
             _ended[pid] = status
 
 
+def reap_orphans() -> None:
+    """Wait for whatever has ended and came to us, as it does to the first process of a container.
+
+    Only for a process that has no child of its own that somebody waits for.
+    """
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG) != (0, 0):
+            continue
+
+
 def status_of(pid: int) -> int | None:
     """What a program that this very process started has ended with; None if nobody knows."""
     _reap()

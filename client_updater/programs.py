@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from client_updater import durable, processes
+from client_updater.agent_log import MOST_LOG_BYTES as MOST_LOG_BYTES
 from client_updater.errors import RevertFailed, StartFailed, StateUnusable
 from client_updater.state import read_private
 from manifests.documents import Document
 from manifests.errors import ManifestError
 
-MOST_LOG_BYTES = 8 * 1024 * 1024
 _KEPT_LOG_BYTES = 1024 * 1024
 _TAIL_BYTES = 12_000
 _KEPT_LOG_SECONDS = 14 * 24 * 3600

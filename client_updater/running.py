@@ -7,6 +7,7 @@ from client_updater import commands, units
 from client_updater.commands import Order
 from client_updater.errors import InstallFailed, StartFailed
 from client_updater.programs import Programs, minimal_environment
+from client_updater.quiet import Service
 from client_updater.values import Values, fill
 from manifests.install import Command, Program, ServiceCommands, SystemdUnit
 from manifests.release import Release
@@ -69,6 +70,18 @@ class Services:
         if isinstance(service, ServiceCommands):
             return self._command(installed, service, service.status) == 0
         return service is None or units.is_up(service.unit)
+
+    def look(self, installed: Installed) -> Service | None:
+        """How ``is_up`` is seen without the release's manifest; None where nothing has to be up."""
+        product, version = installed.product, installed.version
+        service = installed.release.manifest.install.service
+        if isinstance(service, ServiceCommands):
+            order = installed.order(service.status, service.deadline_seconds, self.programs)
+            return Service(product, version, order=order.to_plain())
+        if service is None:
+            return None
+        unit = service.unit if isinstance(service, SystemdUnit) else ""
+        return Service(product, version, unit=unit)
 
     def start(self, installed: Installed) -> None:
         """Start it from its slot, in place of whatever ran of this product before.

@@ -6,7 +6,6 @@ slow the agent down or hold it, pass on its client's yes where the site's policy
 ask for one of support's few steps; a server that is not there changes nothing at the site.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -14,7 +13,7 @@ from client_updater.errors import NotEnrolled, Unreachable
 from client_updater.fetcher import Answer, Fetcher, refusal
 from client_updater.identity import SiteKey
 from client_updater.outbox import Sealed
-from client_updater.session import Session
+from client_updater.session import MAX_ANSWER_BYTES, Session
 from client_updater.step_book import Answered
 from manifests.check_in import (
     CHECK_IN_TYPE,
@@ -31,7 +30,6 @@ from manifests.errors import ManifestError, UpdateError
 from manifests.key_rotation import ROTATION_TYPE, KeyRotation, KeyRotationAnswer
 from manifests.remote_steps import StepReceipt
 
-_MAX_ANSWER_BYTES = 64 * 1024
 _NEVER = frozenset({400, 409, 413, 415, 422})
 """Statuses that will not change however often the same message is sent."""
 
@@ -76,17 +74,21 @@ class Server:
         body = status.to_bytes()
         headers = self.session.headers_to_repeat(body)
         if headers is not None:
-            answer = self.fetcher.post(f"{self.url}/v1/check-in", body, _MAX_ANSWER_BYTES, headers)
+            answer = self.fetcher.post(f"{self.url}/v1/check-in", body, MAX_ANSWER_BYTES, headers)
             if answer.status != 401:
-                return _without_token(self._read("check-in", answer, CheckInAnswer))
+                return _without_token(self._read_answer(body, answer))
             self.session.forget()
-        message, headers = (
-            seal(body, CHECK_IN_TYPE, self.key.signer),
-            self.session.headers_to_sign(),
-        )
-        said = self._send("check-in", message, CheckInAnswer, headers=headers)
+        message = seal(body, CHECK_IN_TYPE, self.key.signer)
+        headers = self.session.headers_to_sign()
+        answer = self.fetcher.post(f"{self.url}/v1/check-in", message, MAX_ANSWER_BYTES, headers)
+        said = self._read_answer(body, answer)
         self.session.was_taken(body, said.session)
         return _without_token(said)
+
+    def _read_answer(self, body: bytes, answer: Answer) -> CheckInAnswer:
+        said = self._read("check-in", answer, CheckInAnswer)
+        self.session.was_answered(body, answer.body)
+        return said
 
     def report(self, sealed: Sealed) -> bool:
         """Hand a report over; says whether the server has it durably, so that it may be forgotten.
@@ -124,15 +126,8 @@ class Server:
         if (answer.site_id, answer.public_key) != (wanted.site_id, wanted.new_key):
             raise Unreachable(f"{self.url} answered for another key than was asked for")
 
-    def _send(
-        self,
-        name: str,
-        message: bytes,
-        kind: type[D],
-        never: frozenset[int] = _NEVER,
-        headers: Mapping[str, str] | None = None,
-    ) -> D:
-        answer = self.fetcher.post(f"{self.url}/v1/{name}", message, _MAX_ANSWER_BYTES, headers)
+    def _send(self, name: str, message: bytes, kind: type[D], never: frozenset[int] = _NEVER) -> D:
+        answer = self.fetcher.post(f"{self.url}/v1/{name}", message, MAX_ANSWER_BYTES)
         return self._read(name, answer, kind, never)
 
     def _read(self, name: str, answer: Answer, kind: type[D], never: frozenset[int] = _NEVER) -> D:

@@ -5,14 +5,31 @@ on this machine: over plain http none is asked for. Whatever differs from what w
 signed again, so what a thief could do with a token is to make this site look alive.
 """
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import urlsplit
 
-from manifests.check_in import SESSION_HEADER, SESSION_WANTED, SessionGiven
-from manifests.repetition import spoken
+from manifests.json_text import parse_json, to_json
+from manifests.repetition import SESSION_HEADER, SESSION_WANTED, spoken
 
+
+class Given(Protocol):
+    """A ``SessionGiven``, however it was read."""
+
+    @property
+    def token(self) -> str:
+        """What to say."""
+
+    @property
+    def seconds(self) -> int:
+        """So long it is good."""
+
+
+MAX_ANSWER_BYTES = 64 * 1024
+"""Of whatever the server says."""
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _EARLY_SECONDS = 60.0
 """A token is not used any more so long before its end, and a new one is asked for."""
@@ -28,6 +45,10 @@ class Session:
     until: float = 0
     signed: bytes = b""
     """The digest of what the server last took with a signature."""
+    said: bytes = b""
+    """What was last said and answered."""
+    heard: str = ""
+    """The likeness of the answer."""
 
     @property
     def may_be(self) -> bool:
@@ -48,12 +69,16 @@ class Session:
             return {}
         return {SESSION_HEADER: SESSION_WANTED}
 
-    def was_taken(self, body: bytes, given: SessionGiven | None) -> None:
+    def was_taken(self, body: bytes, given: Given | None) -> None:
         """The server has taken a signed check-in."""
         said = spoken(body)
         self.signed = said.digest if said is not None else b""
         if given is not None and self.may_be:
             self.token, self.until = given.token, self.clock() + given.seconds - _EARLY_SECONDS
+
+    def was_answered(self, body: bytes, answer: bytes) -> None:
+        """Whatever the way, the server has answered to this."""
+        self.said, self.heard = body, likeness(answer)
 
     def forget(self) -> None:
         """The token is not good any more, or another key speaks for this site."""
@@ -64,3 +89,19 @@ class Session:
 
     def __repr__(self) -> str:
         return f"Session({self.url!r})"
+
+
+_PASSING = frozenset({"session", "audit_checkpoint", "timestamp_version"})
+"""Of an answer, what asks nothing of the site but to be remembered, or not even that."""
+
+
+def likeness(answer: bytes) -> str:
+    """A digest of all of an answer to a check-in that could change what a site does.
+
+    Raises:
+        ManifestError: it is no JSON.
+    """
+    plain = parse_json(answer, "the answer")
+    if isinstance(plain, dict):
+        plain = {name: value for name, value in plain.items() if name not in _PASSING}
+    return hashlib.sha256(to_json(plain)).hexdigest()

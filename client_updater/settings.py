@@ -5,6 +5,7 @@
 agent reaches the outside; all of it is optional.
 """
 
+from dataclasses import fields
 from datetime import datetime
 from typing import Annotated, Any, Self
 
@@ -12,6 +13,7 @@ from pydantic import Field
 
 from client_updater import durable
 from client_updater.errors import NotEnrolled, PolicyInvalid, StateUnusable
+from client_updater.line_settings import LineSettings
 from client_updater.state import StateFolder, read_private
 from manifests.check_in import HttpUrl
 from manifests.documents import Document, UtcDatetime, parse_toml
@@ -69,16 +71,16 @@ class AgentSettings(Document):
     server_url: HttpUrl | None = None
     metadata_url: HttpUrl | None = None
     targets_url: HttpUrl | None = None
-    connect_seconds: Seconds = 15
-    read_seconds: Seconds = 30
-    request_seconds: Seconds = 120
+    connect_seconds: Seconds = LineSettings.connect_seconds
+    read_seconds: Seconds = LineSettings.read_seconds
+    request_seconds: Seconds = LineSettings.request_seconds
     """A whole exchange of metadata or messages, however it trickles."""
-    download_seconds: Seconds = 6 * 3600
+    download_seconds: Seconds = LineSettings.download_seconds
     """A whole artifact."""
-    minimum_bytes_per_second: Annotated[int, Field(ge=0)] = 8 * 1024
-    rate_window_seconds: Seconds = 60
+    minimum_bytes_per_second: Annotated[int, Field(ge=0)] = LineSettings.minimum_bytes_per_second
+    rate_window_seconds: Seconds = LineSettings.rate_window_seconds
     """A transfer slower than the minimum over this long is given up."""
-    tries: Annotated[int, Field(ge=1, le=10)] = 3
+    tries: Annotated[int, Field(ge=1, le=10)] = LineSettings.tries
     dpkg_root: AbsoluteFolder | None = None
     """Where Debian packages go, as ``dpkg --root`` means it; this system unless said otherwise."""
 
@@ -95,6 +97,13 @@ class AgentSettings(Document):
             return cls()
         except ManifestError as error:
             raise PolicyInvalid(f"{state / SETTINGS_FILE}: {error.message}") from error
+
+    @property
+    def line(self) -> LineSettings:
+        """What of it a fetcher needs."""
+        return LineSettings(
+            **{each.name: getattr(self, each.name) for each in fields(LineSettings)}
+        )
 
     def urls(self, enrolment: Enrolment) -> tuple[str, str, str]:
         """Server, metadata and targets: what enrolment fixed, unless moved by hand."""

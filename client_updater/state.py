@@ -33,7 +33,8 @@ from client_updater.errors import DISK_TROUBLE, AlreadyRunning, StateUnusable
 
 DEFAULT_STATE = Path("/var/lib/hsp-updater")
 MAX_STATE_FILE_BYTES = 32 * 1024 * 1024
-_FOLDERS = (
+_AGENT_LOCK = "agent.lock"
+FOLDERS = (
     *("trust", "metadata", "metadata/verified", "downloads", "staging", "slots"),
     *("products", "journal", "outbox", "run", "logs", "snapshots", "launcher", "steps"),
 )
@@ -85,18 +86,32 @@ class StateFolder:
         if not self.is_there:
             durable.make_folders(self.path)
         self.check()
-        missing = [self.path / name for name in _FOLDERS if not (self.path / name).is_dir()]
+        missing = [self.path / name for name in FOLDERS if not (self.path / name).is_dir()]
         durable.make_folders(*missing)
 
     @contextmanager
-    def as_the_agent(self) -> Iterator[None]:
-        """Be the one agent of this folder.
+    def as_the_agent(self) -> Iterator[int]:
+        """Be the one agent of this folder; the lock's descriptor, for a child to hold it as well.
 
         Raises:
             AlreadyRunning: another one is.
         """
-        with self._locked("agent.lock", wait_seconds=0):
-            yield
+        with self._locked(_AGENT_LOCK, wait_seconds=0) as lock:
+            yield lock
+
+    def keep_lock(self, lock: int) -> None:
+        """Hold the agent's lock by a descriptor that a parent has handed over.
+
+        Raises:
+            AlreadyRunning: it is not that lock, or somebody else holds it.
+        """
+        try:
+            ours = os.path.samestat(os.fstat(lock), (self.path / _AGENT_LOCK).stat())
+        except OSError:
+            ours = False
+        if not ours or not _try_lock(lock):
+            raise AlreadyRunning("this is a part of 'hsp-updater run'", hint="use that")
+        os.set_inheritable(lock, False)
 
     @contextmanager
     def at_work(self, wait_seconds: float = 600) -> Iterator[None]:
@@ -112,15 +127,26 @@ class StateFolder:
             self._sweep()
             yield
 
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """As ``at_work``, for who only looks: at once or not at all, and leaving all as it is.
+
+        Raises:
+            AlreadyRunning: somebody changes something now.
+            DiskFull, DiskError: there is no file to lock on.
+        """
+        with self._locked("work.lock", wait_seconds=0):
+            yield
+
     def _sweep(self) -> None:
         """Give back what writes that were cut off have left; whoever is at work is alone."""
-        for name in ("", *_FOLDERS):
+        for name in ("", *FOLDERS):
             for left in (self.path / name).glob(".*.new"):
                 with suppress(*DISK_TROUBLE):  # on a broken disk, other things matter
                     durable.remove(left)
 
     @contextmanager
-    def _locked(self, name: str, wait_seconds: float) -> Iterator[None]:
+    def _locked(self, name: str, wait_seconds: float) -> Iterator[int]:
         fd = durable.open_lock(self.path / name)
         try:
             deadline = time.monotonic() + wait_seconds
@@ -131,7 +157,7 @@ class StateFolder:
                         hint="wait for it, or stop it first",
                     )
                 time.sleep(0.05)
-            yield
+            yield fd
         finally:
             os.close(fd)
 

@@ -10,12 +10,11 @@ from pydantic import Field
 
 from client_updater import durable
 from client_updater.errors import StateUnusable
+from client_updater.quiet import LAST_POLL_FILE as LAST_POLL_FILE
 from client_updater.state import read_private
 from manifests.check_in import CheckInAnswer, ProductStatus
 from manifests.documents import Document, UtcDatetime
 from manifests.errors import ManifestError
-
-LAST_POLL_FILE = "last-poll.json"
 
 
 class LastPoll(Document):

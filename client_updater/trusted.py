@@ -33,11 +33,11 @@ from client_updater.errors import (
     UntrustedMetadata,
     disk_trouble,
 )
-from client_updater.fetcher import Fetcher, refusal
+from client_updater.fetcher import Answer, Fetcher, refusal
 from client_updater.floor import Floor, FloorFile, Seen
-from client_updater.state import read_private
-from manifests.documents import to_json
-from manifests.withdrawal import withdrawn
+from client_updater.metadata_fetcher import MetadataFetcher
+from client_updater.state import StateFolder, read_private
+from manifests.json_text import to_json
 
 _DIGEST = re.compile(r"[0-9a-f]{64}|[0-9a-f]{128}")
 
@@ -90,6 +90,8 @@ class Trusted:
     listed: dict[str, int] = field(default_factory=dict)
     """Every role that the snapshot lists, with its version."""
     floor: Floor = field(default_factory=Floor)
+    asked: dict[str, Answer] = field(default_factory=dict)
+    """By URL, what came a moment ago and need not be asked for again."""
     _read: set[str] = field(default_factory=set)
 
     def refresh(self) -> Seen:
@@ -115,7 +117,7 @@ class Trusted:
             updater = Updater(
                 str(self.place.cache),
                 self.place.metadata_url,
-                fetcher=self.fetcher,
+                fetcher=MetadataFetcher(self.fetcher, self.asked),
                 bootstrap=self.place.root,
             )
             updater.refresh()
@@ -167,6 +169,8 @@ class Trusted:
         return None if info is None else self._target(info)
 
     def _target(self, info: TargetFile) -> Target:
+        from manifests.withdrawal import withdrawn  # a model, which no refresh needs
+
         sha256, sha512 = info.hashes.get("sha256", ""), info.hashes.get("sha512", "")
         digest = sha256 or sha512
         if not _DIGEST.fullmatch(digest):  # it becomes the name of a file, before anything is read
@@ -221,6 +225,17 @@ def _hash_of(target: Target, data: bytes) -> str:
     hasher = target.hasher()
     hasher.update(data)
     return hasher.hexdigest()
+
+
+def place_in(state: StateFolder, root_sha256: str, metadata_url: str, targets_url: str) -> Place:
+    """Where a site's trust is kept, below its state folder.
+
+    Raises:
+        TrustLost: the pinned root is gone.
+    """
+    root = pinned_root(state / "trust/root.json", root_sha256)
+    cache = state / "metadata"
+    return Place(root, metadata_url, targets_url, cache, cache / "verified")
 
 
 def pinned_root(path: Path, sha256: str) -> bytes:

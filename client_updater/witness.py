@@ -8,10 +8,9 @@ from contextlib import suppress
 
 from client_updater import durable
 from client_updater.errors import StateUnusable
+from client_updater.quiet import WITNESS_FILE as WITNESS_FILE
 from client_updater.state import StateFolder, read_private
 from manifests.audit_checkpoint import MAX_CHECKPOINT_BYTES, newer
-
-WITNESS_FILE = "witness.json"
 
 
 def witnessed(state: StateFolder) -> str:

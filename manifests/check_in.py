@@ -19,15 +19,14 @@ from manifests.file_list import Sha256
 from manifests.free_text import Reason
 from manifests.freeze import Freeze
 from manifests.remote_steps import MOST_STEPS, RemoteStep
+from manifests.repetition import CHECK_IN_TYPE as CHECK_IN_TYPE
+from manifests.repetition import SESSION_HEADER as SESSION_HEADER
+from manifests.repetition import SESSION_WANTED as SESSION_WANTED
 from manifests.rollout import Ring
 from manifests.site import InstalledProduct, SitePolicy, SiteProfile
 from manifests.target_paths import Identifier, ProductName, VersionText
 
 ENROLMENT_TYPE = "application/vnd.hsp.enrolment+json"
-CHECK_IN_TYPE = "application/vnd.hsp.check-in+json"
-SESSION_HEADER = "Hsp-Session"
-"""With a signed check-in: ``wanted`` asks for a ``SessionGiven``."""
-SESSION_WANTED = "wanted"
 
 INVITATION_LIFE = timedelta(hours=24)
 _INVITATION_PREFIX = "hsp-invitation:"

@@ -1,11 +1,8 @@
 """How every document is read and written: strictly, and always to the same bytes."""
 
-import json
-import math
 import tomllib
-from collections import Counter
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, NoReturn, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -18,20 +15,10 @@ from pydantic import (
 )
 
 from manifests.errors import IncompatibleDocument, ManifestError
-
-YEARS = range(1970, 9000)
-"""Of every moment in a document: far enough from the calendar's ends to reckon with safely."""
-
-
-def in_range(moment: datetime) -> datetime:
-    """Return ``moment`` if nobody who adds a few years to it falls off the calendar.
-
-    Raises:
-        ValueError: its year is not in ``YEARS``.
-    """
-    if moment.year not in YEARS:
-        raise ValueError(f"the year {moment.year} is not between {YEARS[0]} and {YEARS[-1]}")
-    return moment
+from manifests.json_text import parse_json as parse_json
+from manifests.json_text import to_json as to_json
+from manifests.moments import YEARS as YEARS
+from manifests.moments import in_range as in_range
 
 
 def _to_utc(moment: datetime) -> datetime:
@@ -119,33 +106,6 @@ def validated(model: type[P], plain: Any, *, strict: bool) -> P:
         raise ManifestError(f"{model.__name__}: {_in_words(error)}") from error
 
 
-def to_json(plain: Any) -> bytes:
-    """The one spelling of a JSON value that this product writes."""
-    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return text.encode("utf-8")
-
-
-def parse_json(data: bytes, what: str) -> Any:
-    """Parse JSON in UTF-8, refusing duplicate keys, NaN and numbers that are not finite.
-
-    Nesting that would exhaust the stack ends here too.
-
-    Raises:
-        ManifestError: with ``what`` in its message.
-    """
-    try:
-        return json.loads(
-            data.decode("utf-8"),  # json.loads itself would guess UTF-16 and let surrogates pass
-            object_pairs_hook=_unique,
-            parse_constant=_no_constant,
-            parse_float=_finite,
-        )
-    except RecursionError as error:
-        raise ManifestError(f"{what} is nested too deep") from error
-    except ValueError as error:
-        raise ManifestError(f"{what} is not valid JSON: {error}") from error
-
-
 def parse_toml(text: str, what: str) -> Any:
     """Parse TOML that a person wrote.
 
@@ -160,25 +120,6 @@ def parse_toml(text: str, what: str) -> Any:
         raise ManifestError(f"{what} is nested too deep") from error
     except ValueError as error:
         raise ManifestError(f"{what} is not valid TOML: {error}") from error
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        (key, _), *_ = Counter(key for key, _ in pairs).most_common(1)
-        raise ValueError(f"the key {key[:80]!r} appears twice in one object")
-    return result
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text[:80]} is too large a number")
-    return number
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")
 
 
 def _in_words(error: ValidationError) -> str:

@@ -17,8 +17,8 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import Signer, SSlibKey
 
-from manifests.documents import parse_json, to_json
 from manifests.errors import ManifestError
+from manifests.json_text import parse_json, to_json
 
 
 class BadSignature(ManifestError):

@@ -12,6 +12,11 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
+CHECK_IN_TYPE = "application/vnd.hsp.check-in+json"
+SESSION_HEADER = "Hsp-Session"
+"""With a signed check-in: ``wanted`` asks for a ``SessionGiven``."""
+SESSION_WANTED = "wanted"
+
 _SPELLED = re.compile(
     rb'(\{"agent_version":"[^"\\]*",)"at":"([12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z)",'
     rb'"audit_checkpoint":"((?:[^"\\]|\\.)*)",(.+)',

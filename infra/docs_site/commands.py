@@ -20,12 +20,12 @@ def pages() -> Iterator[tuple[str, str, str]]:
     """For each page: its title, its file on the site, its text."""
     for name, program in PROGRAMS.items():
         context = _context(program, name, None)
-        below = _below(program)
+        commands = below(program)
         text = [f"# {name}", _help(program, context)]
-        if below:
-            text.append("\n".join(f"- [{name} {each}]({each}.md)" for each in sorted(below)))
+        if commands:
+            text.append("\n".join(f"- [{name} {each}]({each}.md)" for each in sorted(commands)))
         yield name, f"commands/{name}/index.md", "\n\n".join(text) + "\n"
-        for each, command in sorted(below.items()):
+        for each, command in sorted(commands.items()):
             text = list(_sections(command, f"{name} {each}", _context(command, each, context)))
             yield f"{name} {each}", f"commands/{name}/{each}.md", "\n\n".join(text) + "\n"
 
@@ -35,14 +35,17 @@ def _sections(
 ) -> Iterator[str]:
     yield f"{'#' * level} {title}"
     yield _help(command, context)
-    for name, below in sorted(_below(command).items()):
-        yield from _sections(below, f"{title} {name}", _context(below, name, context), level + 1)
+    for name, each in sorted(below(command).items()):
+        yield from _sections(each, f"{title} {name}", _context(each, name, context), level + 1)
 
 
-def _below(command: click.Command) -> dict[str, click.Command]:
+def below(command: click.Command) -> dict[str, click.Command]:
+    """The commands of a group that a person may use, hidden ones left out."""
     if not isinstance(command, click.Group):
         return {}
-    return {name: each for name, each in command.commands.items() if not each.hidden}
+    context = click.Context(command)
+    found = {name: command.get_command(context, name) for name in command.list_commands(context)}
+    return {name: each for name, each in found.items() if each is not None and not each.hidden}
 
 
 def _context(command: click.Command, name: str, parent: click.Context | None) -> click.Context:

@@ -25,9 +25,9 @@ import click
 
 from client_updater.agent import Agent, open_agent
 from client_updater.enrolment import Newcomer
-from client_updater.loop import Stop
 from client_updater.poll import poll
 from client_updater.state import StateFolder
+from client_updater.stop import Stop
 from distribution.api.application import application
 from distribution.database.sessions import Database
 from distribution.repository import catalogue

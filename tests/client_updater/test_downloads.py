@@ -9,7 +9,7 @@ import pytest
 from client_updater.downloads import Downloads
 from client_updater.errors import ArtifactMismatch, DownloadFailed, Stopping
 from client_updater.fetcher import Fetcher
-from client_updater.settings import AgentSettings
+from client_updater.line_settings import LineSettings
 from client_updater.trusted import Target
 from tests.simulators.web import Cut, Endless, Fault, Replaced, Reset, Status, Web
 
@@ -28,7 +28,7 @@ class Line:
 
     def downloads(self, **settings: float) -> Downloads:
         """A new process's view of the folder."""
-        return Downloads(self.folder, Fetcher(AgentSettings(**{"tries": 1, **settings})))
+        return Downloads(self.folder, Fetcher(LineSettings(**{"tries": 1, **settings})))
 
     def fetch(self) -> bytes:
         """Fetch in a new process; what arrived is counted."""
@@ -148,7 +148,7 @@ def test_a_line_that_is_cut_again_and_again_but_goes_on_is_not_given_up(line: Li
 
 def test_an_order_to_stop_keeps_what_came(line: Line) -> None:
     seen: list[int] = []
-    fetcher = Fetcher(AgentSettings(), stopping=lambda: sum(seen) > 100_000)
+    fetcher = Fetcher(LineSettings(), stopping=lambda: sum(seen) > 100_000)
     with pytest.raises(Stopping):
         Downloads(line.folder, fetcher).fetch(line.target, seen.append)
     assert (line.folder / f"{SHA256}.part").stat().st_size == sum(seen)

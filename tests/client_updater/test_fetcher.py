@@ -18,7 +18,8 @@ from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthM
 
 from client_updater.errors import PolicyInvalid, Stopping, Unreachable
 from client_updater.fetcher import Fetcher, TooLong, refusal
-from client_updater.settings import AgentSettings
+from client_updater.line_settings import LineSettings
+from client_updater.metadata_fetcher import MetadataFetcher
 from tests.simulators.web import (
     Cut,
     Endless,
@@ -42,7 +43,7 @@ def web() -> Iterator[Web]:
 
 @pytest.fixture
 def fetcher() -> Fetcher:
-    return Fetcher(AgentSettings(read_seconds=1, request_seconds=1, tries=3))
+    return Fetcher(LineSettings(read_seconds=1, request_seconds=1, tries=3))
 
 
 def test_a_file_is_fetched(web: Web, fetcher: Fetcher) -> None:
@@ -97,7 +98,7 @@ def test_no_redirect_is_followed(web: Web, fetcher: Fetcher, status: int) -> Non
 )
 def test_slow_retrieval_ends_at_the_deadline_headers_included(web: Web, fault: Fault) -> None:
     web.faults["/file"] = [fault]
-    fetcher = Fetcher(AgentSettings(read_seconds=5, request_seconds=0.5, tries=1))
+    fetcher = Fetcher(LineSettings(read_seconds=5, request_seconds=0.5, tries=1))
     began = time.monotonic()
     with pytest.raises(Unreachable, match="too slow"):
         fetcher.get(f"{web.url}/file", 5000)
@@ -106,9 +107,7 @@ def test_slow_retrieval_ends_at_the_deadline_headers_included(web: Web, fault: F
 
 def test_slow_retrieval_ends_when_it_stays_under_the_minimum_rate(web: Web) -> None:
     web.faults["/file"] = [Trickle(pause_seconds=0.05)]
-    fetcher = Fetcher(
-        AgentSettings(rate_window_seconds=0.3, minimum_bytes_per_second=1000, tries=1)
-    )
+    fetcher = Fetcher(LineSettings(rate_window_seconds=0.3, minimum_bytes_per_second=1000, tries=1))
     began = time.monotonic()
     with pytest.raises(Unreachable, match="too slow"):
         fetcher.get(f"{web.url}/file", 5000)
@@ -141,13 +140,13 @@ def test_retry_after_is_obeyed_up_to_a_day(
 
 def test_python_tuf_sees_the_true_status_and_its_own_errors(web: Web, fetcher: Fetcher) -> None:
     with pytest.raises(DownloadHTTPError) as caught:
-        fetcher.download_bytes(f"{web.url}/2.root.json", 10)
+        MetadataFetcher(fetcher).download_bytes(f"{web.url}/2.root.json", 10)
     assert caught.value.status_code == 404
     with pytest.raises(DownloadLengthMismatchError):
-        fetcher.download_bytes(f"{web.url}/file", 10)
+        MetadataFetcher(fetcher).download_bytes(f"{web.url}/file", 10)
     web.faults["/file"] = [Cut(after=5)]
     with pytest.raises(DownloadError):
-        fetcher.download_bytes(f"{web.url}/file", 5000)
+        MetadataFetcher(fetcher).download_bytes(f"{web.url}/file", 5000)
 
 
 def test_others_clocks_are_noted(web: Web, fetcher: Fetcher) -> None:
@@ -164,12 +163,12 @@ def test_an_order_to_stop_ends_a_transfer(web: Web) -> None:
 
 def test_a_ca_file_that_is_not_there_is_the_administrators_to_mend() -> None:
     with pytest.raises(PolicyInvalid, match="ca_file"):
-        Fetcher(AgentSettings(ca_file="/nowhere/ca.pem"))
+        Fetcher(LineSettings(ca_file="/nowhere/ca.pem"))
 
 
 def test_a_proxy_is_used_for_everything() -> None:
     with Web(lambda path: b"by proxy" if path == "http://updates.example/file" else None) as proxy:
-        fetcher = Fetcher(AgentSettings(proxy=proxy.url))
+        fetcher = Fetcher(LineSettings(proxy=proxy.url))
         assert fetcher.get("http://updates.example/file", 100).body == b"by proxy"
 
 
@@ -205,10 +204,10 @@ def secure_web(certificate: Path) -> Iterator[Web]:
 
 def test_a_sites_own_ca_is_trusted_and_nobody_elses(secure_web: Web, certificate: Path) -> None:
     url = f"{secure_web.url}/file"
-    own = Fetcher(AgentSettings(ca_file=str(certificate)))
+    own = Fetcher(LineSettings(ca_file=str(certificate)))
     assert own.get(url, 5000).body == BODY
     with pytest.raises(Unreachable, match="CERTIFICATE_VERIFY_FAILED"):
-        Fetcher(AgentSettings(tries=1)).get(url, 5000)
+        Fetcher(LineSettings(tries=1)).get(url, 5000)
 
 
 @pytest.mark.parametrize("kind", [Trickle, TrickledHeaders])
@@ -216,7 +215,7 @@ def test_slow_retrieval_ends_at_the_deadline_inside_tls_too(
     secure_web: Web, certificate: Path, kind: type[Trickle | TrickledHeaders]
 ) -> None:
     secure_web.faults["/file"] = [kind(pause_seconds=0.1)]
-    settings = AgentSettings(ca_file=str(certificate), request_seconds=0.5, tries=1)
+    settings = LineSettings(ca_file=str(certificate), request_seconds=0.5, tries=1)
     began = time.monotonic()
     with pytest.raises(Unreachable, match="too slow"):
         Fetcher(settings).get(f"{secure_web.url}/file", 5000)
@@ -244,13 +243,13 @@ def test_metadata_may_come_compressed_and_no_longer_than_it_may_be(
     headers = {"Content-Encoding": encoding}
     web.faults["/file"] = [Status(status=200, headers=headers, body=body)]
     if error is None:
-        assert fetcher.download_bytes(f"{web.url}/file", 5000) == BODY
+        assert MetadataFetcher(fetcher).download_bytes(f"{web.url}/file", 5000) == BODY
     else:
         with pytest.raises(error):
-            fetcher.download_bytes(f"{web.url}/file", 5000)
+            MetadataFetcher(fetcher).download_bytes(f"{web.url}/file", 5000)
 
 
 def test_only_metadata_is_asked_for_compressed(web: Web, fetcher: Fetcher) -> None:
-    fetcher.download_bytes(f"{web.url}/file", 5000)
+    MetadataFetcher(fetcher).download_bytes(f"{web.url}/file", 5000)
     fetcher.get(f"{web.url}/file", 5000)
     assert [seen.headers["Accept-Encoding"] for seen in web.requests] == ["gzip", "identity"]

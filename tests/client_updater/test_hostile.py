@@ -11,8 +11,9 @@ import time_machine
 from client_updater.downloads import Downloads
 from client_updater.errors import DownloadFailed, PolicyInvalid, UntrustedMetadata
 from client_updater.fetcher import Fetcher
+from client_updater.line_settings import LineSettings
 from client_updater.products import ProductRecord
-from client_updater.settings import AgentSettings, read_policy
+from client_updater.settings import read_policy
 from client_updater.status import LastPoll
 from client_updater.trusted import Target
 from client_updater.wording import result_lines
@@ -30,7 +31,7 @@ def _target(web: Web) -> Target:
 
 
 def _fetch(folder: Path, web: Web, **settings: float) -> None:
-    fetcher = Fetcher(AgentSettings.from_plain({"tries": 1, **settings}))
+    fetcher = Fetcher(LineSettings(**{"tries": 1, **settings}))
     Downloads(folder, fetcher).fetch(_target(web), lambda size: None)
 
 

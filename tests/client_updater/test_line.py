@@ -15,7 +15,7 @@ import pytest
 from client_updater.downloads import Downloads
 from client_updater.errors import Stopping
 from client_updater.fetcher import Fetcher
-from client_updater.settings import AgentSettings
+from client_updater.line_settings import LineSettings
 from client_updater.throttle import throttled
 from client_updater.trusted import Target
 from tests.client_updater.test_fetcher import certificate as certificate
@@ -66,7 +66,7 @@ def test_a_download_goes_through_a_proxy_to_a_server_with_the_sites_own_ca(
     context.load_cert_chain(certificate)
     proxy = f"http://127.0.0.1:{tunnel.server_port}"
     with Web({"/file": BODY}, tls=context) as web:
-        fetcher = Fetcher(AgentSettings(proxy=proxy, ca_file=str(certificate)))
+        fetcher = Fetcher(LineSettings(proxy=proxy, ca_file=str(certificate)))
         path = Downloads(tmp_path, fetcher).fetch(_target(f"{web.url}/file"), lambda size: None)
         fetcher._pool.clear()
     assert path.read_bytes() == BODY

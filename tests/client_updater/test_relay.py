@@ -18,8 +18,8 @@ import pytest
 
 from client_updater import target_cache
 from client_updater.fetcher import Fetcher
+from client_updater.line_settings import LineSettings
 from client_updater.relay import Relay
-from client_updater.settings import AgentSettings
 from client_updater.visitors import MOST_OF_ONE_READER
 from tests.simulators.web import Cut, Replaced, Status, Web
 
@@ -31,7 +31,7 @@ NAME = f"/targets/releases/app/1.0/{SHA256}.app-1.0.tar.zst"
 @contextmanager
 def _relaying(web: Web, folder: Path) -> Iterator[str]:
     urls = (f"{web.url}/metadata/", f"{web.url}/targets/")
-    relay = Relay(("127.0.0.1", 0), Fetcher(AgentSettings(tries=1)), urls, folder / "relay")
+    relay = Relay(("127.0.0.1", 0), Fetcher(LineSettings(tries=1)), urls, folder / "relay")
     thread = threading.Thread(target=relay.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

@@ -20,7 +20,7 @@ from client_updater.errors import (
 )
 from client_updater.fetcher import Fetcher
 from client_updater.floor import Floor, FloorFile
-from client_updater.settings import AgentSettings
+from client_updater.line_settings import LineSettings
 from client_updater.trusted import Place, Trusted, pinned_root
 from manifests.target_paths import plan_path
 from tests.simulators.repository import SimulatedRepository
@@ -48,7 +48,7 @@ class Reader:
             cache=self.folder / "metadata",
             verified=self.folder / "metadata/verified",
         )
-        trusted = Trusted(place, Fetcher(AgentSettings(tries=1)), self.floors, CONCERNS)
+        trusted = Trusted(place, Fetcher(LineSettings(tries=1)), self.floors, CONCERNS)
         trusted.refresh()
         return trusted
 

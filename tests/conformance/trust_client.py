@@ -18,7 +18,7 @@ from client_updater.downloads import Downloads
 from client_updater.errors import Refused
 from client_updater.fetcher import Fetcher
 from client_updater.floor import Floor, FloorFile
-from client_updater.settings import AgentSettings
+from client_updater.line_settings import LineSettings
 from client_updater.trusted import Place, Target, Trusted
 from manifests.errors import UpdateError
 
@@ -33,7 +33,7 @@ class Conformance:
         self.floors = FloorFile(metadata / ".trust")
         self.pinned = metadata / ".trust/pinned-root"
         self.urls = (_with_slash(metadata_url), _with_slash(targets_url))
-        self.fetcher = Fetcher(AgentSettings())
+        self.fetcher = Fetcher(LineSettings())
 
     def init(self, root: Path) -> None:
         """Pin a root and begin a trust floor, as enrolment does."""

@@ -23,6 +23,10 @@ _BLOCK = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"`([^`\n]+)`")
 
 
+def _below(command: click.Group, word: str) -> click.Command | None:
+    return command.get_command(click.Context(command), word)
+
+
 def commands(page: str) -> Iterator[list[str]]:
     """Every command line of ours on a page, as words."""
     blocks = "\n".join(_BLOCK.findall(page)).replace("\\\n", " ")
@@ -40,8 +44,8 @@ def is_known(words: list[str]) -> bool:
         if word.startswith("--"):
             if word.split("=")[0] not in known:
                 return False
-        elif isinstance(command, click.Group) and word in command.commands:
-            command = command.commands[word]
+        elif isinstance(command, click.Group) and (below := _below(command, word)):
+            command = below
             known |= options(command)
     return words == words[:1] or not (
         isinstance(command, click.Group) and not command.invoke_without_command

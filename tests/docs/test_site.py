@@ -10,7 +10,7 @@ import pytest
 from infra.docs_site import pages
 from infra.docs_site.api import document
 from infra.docs_site.build import NotBuilt, build, render
-from infra.docs_site.commands import PROGRAMS
+from infra.docs_site.commands import PROGRAMS, below
 from infra.docs_site.diagrams import NotDrawn, with_pictures
 from infra.docs_site.links import BrokenLink, relinked, spaced
 from tests.simulators.chromium import browser
@@ -69,7 +69,7 @@ def test_every_page_and_every_command_is_there(site: Path) -> None:
     wanted = [pages.place(str(file.relative_to(ROOT))) for file in written]
     for name, program in PROGRAMS.items():
         assert isinstance(program, click.Group)
-        wanted += [f"commands/{name}/{each}.md" for each in program.commands]
+        wanted += [f"commands/{name}/{each}.md" for each in below(program)]
     lacking = [name for name in wanted if not (site / name).with_suffix(".html").exists()]
     assert lacking == []
 

@@ -18,10 +18,10 @@ from click.testing import CliRunner, Result
 from client_updater.agent import Agent, open_agent
 from client_updater.cli import main
 from client_updater.enrolment import Newcomer
-from client_updater.loop import Stop
 from client_updater.poll import poll
 from client_updater.state import StateFolder
 from client_updater.status import LastPoll
+from client_updater.stop import Stop
 from manifests.check_in import Invitation
 from manifests.install import Program, SlotInstall
 from manifests.release import Health, HttpCheck

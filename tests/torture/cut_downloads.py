@@ -18,7 +18,7 @@ from random import Random
 from client_updater.downloads import Downloads
 from client_updater.errors import AgentError, DownloadFailed
 from client_updater.fetcher import Fetcher
-from client_updater.settings import AgentSettings
+from client_updater.line_settings import LineSettings
 from client_updater.trusted import Target
 from tests.simulators.web import Cut, Fault, Status, Web
 from tests.torture.bench import MEMORY
@@ -53,7 +53,7 @@ class Line:
 
     def fetch(self, tries: int = 3) -> Path:
         """Download, as a new process would."""
-        downloads = Downloads(self.folder, Fetcher(AgentSettings()), tries)
+        downloads = Downloads(self.folder, Fetcher(LineSettings()), tries)
         return downloads.fetch(self.target, lambda size: None)
 
     def faults(self, *faults: Fault) -> None:
