@@ -44,6 +44,7 @@ from distribution.api.observed import Observed
 from distribution.api.quick import Quick
 from distribution.api.request_ids import RequestIds
 from distribution.api.shield import Shield
+from distribution.check_in_batches import CheckIns
 from distribution.database.sessions import check_answers
 from distribution.errors import Unavailable
 from distribution.people.limits import Limits
@@ -116,6 +117,7 @@ def application(server: Server, *, schedule: bool = False) -> FastAPI:
         memory.start()
         yield
         await anyio.to_thread.run_sync(batches.close)
+        await anyio.to_thread.run_sync(news.close)
         await anyio.to_thread.run_sync(memory.stop)
         if scheduler:
             await anyio.to_thread.run_sync(scheduler.stop)
@@ -124,6 +126,7 @@ def application(server: Server, *, schedule: bool = False) -> FastAPI:
     ahead = timedelta(seconds=TRUST_AHEAD_SECONDS)
     memory = Memory(server.database, server.settings, server.clock, partial(trust.get, ahead=ahead))
     batches = Batches(server.database)
+    news = CheckIns(server.database, server.settings, trust.get)
     app = Application(
         title="HSP distribution",
         summary="Signed updates for client sites: what sites send, and what staff see and decide.",
@@ -138,7 +141,7 @@ def application(server: Server, *, schedule: bool = False) -> FastAPI:
     app.add_middleware(Observed)
     app.add_middleware(RequestIds)
     app.quick = Quick(
-        app.in_full, memory, batches, server.settings, limits, server.clock, trust.known
+        app.in_full, memory, batches, news, server.settings, limits, server.clock, trust.known
     )
     app.state.server = server
     app.state.limits = limits
