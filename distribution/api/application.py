@@ -44,6 +44,7 @@ from distribution.api.observed import Observed
 from distribution.api.quick import Quick
 from distribution.api.request_ids import RequestIds
 from distribution.api.shield import Shield
+from distribution.check_in_batches import CheckIns
 from distribution.database.sessions import check_answers
 from distribution.errors import Unavailable
 from distribution.people.limits import Limits
@@ -111,11 +112,12 @@ def application(server: Server, *, schedule: bool = False) -> FastAPI:
     ahead = timedelta(seconds=TRUST_AHEAD_SECONDS)
     memory = Memory(server.database, server.settings, server.clock, partial(trust.get, ahead=ahead))
     batches = Batches(server.database)
+    news = CheckIns(server.database, server.settings, trust.get)
     app = Application(
         title="HSP distribution",
         summary="Signed updates for client sites: what sites send, and what staff see and decide.",
         version=version("hsp-distribution"),
-        lifespan=_beside(memory, batches, server if schedule else None),
+        lifespan=_beside(memory, (batches, news), server if schedule else None),
         redirect_slashes=False,
         docs_url=None,
         redoc_url=None,
@@ -125,7 +127,7 @@ def application(server: Server, *, schedule: bool = False) -> FastAPI:
     app.add_middleware(Observed)
     app.add_middleware(RequestIds)
     app.quick = Quick(
-        app.in_full, memory, batches, server.settings, limits, server.clock, trust.known
+        app.in_full, memory, batches, news, server.settings, limits, server.clock, trust.known
     )
     app.state.server = server
     app.state.limits = limits
@@ -139,7 +141,7 @@ def application(server: Server, *, schedule: bool = False) -> FastAPI:
 
 
 def _beside(
-    memory: Memory, batches: Batches, scheduled: Server | None
+    memory: Memory, gathering: tuple[Batches, CheckIns], scheduled: Server | None
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """What begins before the first request and ends after the last one."""
 
@@ -150,7 +152,8 @@ def _beside(
             scheduler.start()
         memory.start()
         yield
-        await anyio.to_thread.run_sync(batches.close)
+        for one in gathering:
+            await anyio.to_thread.run_sync(one.close)
         await anyio.to_thread.run_sync(memory.stop)
         if scheduler:
             await anyio.to_thread.run_sync(scheduler.stop)

@@ -1,9 +1,9 @@
 """The quick way of what sites send: answered on the loop, before any framework.
 
 It answers only what the full way (``agents``) would have answered, byte by byte, and only good
-news: a check-in that says again what is known, a report that is stored. Whatever else there is
-about a request (a new word, a wrong signature, a host that is not ours, a database that is away) is
-left to the full way, which reads the same body again.
+news: a check-in that says what is known or something plain, a report that is stored. Whatever else
+there is about a request (a problem, a wrong signature, a host that is not ours, a database that is
+away) is left to the full way, which reads the same body again.
 """
 
 import logging
@@ -19,6 +19,7 @@ from distribution.api.quick_check_ins import QuickCheckIns
 from distribution.api.quick_reports import QuickReports
 from distribution.api.request_ids import HEADER, new_id
 from distribution.api.shield import host_of
+from distribution.check_in_batches import CheckIns
 from distribution.people.limits import Limits
 from distribution.quick.memory import Memory
 from distribution.quick.report_batches import Batches
@@ -54,12 +55,13 @@ class Quick:
         app: ASGIApp,
         memory: Memory,
         batches: Batches,
+        news: CheckIns,
         settings: Settings,
         limits: Limits,
         clock: Callable[[], datetime],
         newest: Callable[[datetime], Newest | None],
     ) -> None:
-        check_ins = QuickCheckIns(memory, limits.check_in, clock, newest)
+        check_ins = QuickCheckIns(memory, news, limits.check_in, clock, newest)
         reports = QuickReports(memory, batches, limits.report, clock)
         self._ways = {
             CHECK_IN: _Way(

@@ -1,4 +1,5 @@
-"""Check-ins that say again what is known: answered from memory, written down seconds later."""
+"""Check-ins on the quick way: what is said again is answered from memory and written down seconds
+later; signed news that are plain are written down together, before they are answered."""
 
 import asyncio
 import hashlib
@@ -9,19 +10,23 @@ from datetime import datetime
 import msgspec
 from starlette.types import Scope
 
+from distribution.api.quick_reports import ADMITTED
+from distribution.check_in_batches import CheckIns
 from distribution.errors import TooMany
 from distribution.people.rates import Rate
+from distribution.plain_news import Heard
 from distribution.quick.memory import HEARD_IN_FULL, Answers, Memory
 from distribution.quick.signs_of_life import Sign
 from distribution.quick.site_memory import Known
 from distribution.quick.snapshots import Snapshot
 from distribution.sites.told import Newest
-from manifests.check_in import CHECK_IN_TYPE, SESSION_HEADER
+from manifests.check_in import CHECK_IN_TYPE, SESSION_HEADER, SESSION_WANTED, CheckIn
 from manifests.envelope import unwrapped
+from manifests.errors import ManifestError
 from manifests.repetition import Spoken, spoken
 
 _BEARER = b"Bearer "
-_WANTED = SESSION_HEADER.lower().encode()
+_HEADER, _WANTED = SESSION_HEADER.lower().encode(), SESSION_WANTED.encode()
 _HEARD_IN_FULL = HEARD_IN_FULL.total_seconds()
 
 _Found = tuple[Known, Spoken, bytes]
@@ -34,20 +39,33 @@ class QuickCheckIns:
     def __init__(
         self,
         memory: Memory,
+        check_ins: CheckIns,
         rate: Rate,
         clock: Callable[[], datetime],
         newest: Callable[[datetime], Newest | None],
     ) -> None:
-        self._memory, self._rate = memory, rate
+        self._memory, self._rate, self._check_ins = memory, rate, check_ins
         self._clock, self._newest = clock, newest
         self._state: tuple[Snapshot, Answers] | None = None
         self._is_looked_up = False
 
     async def answer(self, scope: Scope, body: bytes) -> bytes | None:
         """As ``check_ins.accept`` or ``check_ins.repeat`` would answer."""
-        now, token = self._clock(), _token(scope)
+        now, token, wants_session = self._clock(), _token(scope), _wants_session(scope)
+        if token is None or wants_session is None:
+            return None
+        if not wants_session:
+            repeated = self._repeated(token, body, now)
+            if repeated is not None or token:
+                return repeated
+        elif token:
+            return None
+        return await self._news(scope, body, now, wants_session=wants_session)
+
+    def _repeated(self, token: bytes, body: bytes, now: datetime) -> bytes | None:
+        """What is known already is answered from memory."""
         state, newest = self._current(now), self._newest(now)
-        if token is None or state is None or newest is None:
+        if state is None or newest is None:
             return None
         found = self._by_token(token, body, now) if token else self._signed(body)
         if found is None:
@@ -63,6 +81,43 @@ class QuickCheckIns:
         known.at = said.at
         self._memory.signs.note(Sign(known, now, document, b"" if token else body))
         return answers.of(known, newest)
+
+    async def _news(
+        self, scope: Scope, body: bytes, now: datetime, *, wants_session: bool
+    ) -> bytes | None:
+        """What is signed and new is written down with that of others, where it is plain."""
+        sealed = unwrapped(body, CHECK_IN_TYPE)
+        spelled = spoken(sealed.payload) if sealed is not None else None
+        if sealed is None or spelled is None:
+            return None
+        try:
+            said = CheckIn.from_bytes(sealed.payload)
+            document = said.to_bytes().decode()
+        except (ManifestError, UnicodeError):
+            return None
+        known = self._memory.sites.by_id.get(said.site_id)
+        if known is None or not known.verifier.signed(sealed):
+            return None
+        try:
+            self._rate.take(known.site_id)
+        except TooMany:
+            return None
+        scope[ADMITTED] = True
+        answer = await self._check_ins.do(
+            Heard(
+                said=said,
+                document=document,
+                digest=spelled.digest.hex(),
+                witnessed=spelled.witnessed,
+                public_key=known.public_key,
+                at=now,
+                wants_session=wants_session,
+            )
+        )
+        if answer is None:
+            return None
+        self._memory.missed(known.site_id)
+        return answer.to_bytes()
 
     def heard(self, body: bytes) -> None:
         """A check-in was heard in full: what its site may repeat is to be read."""
@@ -108,15 +163,18 @@ def _says_the_same(known: Known, said: Spoken) -> bool:
 
 def _token(scope: Scope) -> bytes | None:
     """The session's token; empty where the body is to be signed; None for the full way."""
-    token = b""
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            if token or not value.startswith(_BEARER):
-                return None
-            token = value[len(_BEARER) :]
-        elif name == _WANTED:
-            return None
-    return token
+    given = [value for name, value in scope["headers"] if name == b"authorization"]
+    if not given:
+        return b""
+    return given[0][len(_BEARER) :] if len(given) == 1 and given[0].startswith(_BEARER) else None
+
+
+def _wants_session(scope: Scope) -> bool | None:
+    """Whether the site asks for a session; None for the full way."""
+    given = [value for name, value in scope["headers"] if name == _HEADER]
+    if len(given) > 1:
+        return None
+    return given == [_WANTED]
 
 
 class _Named(msgspec.Struct):

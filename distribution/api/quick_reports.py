@@ -3,16 +3,18 @@
 import hashlib
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from starlette.types import Scope
 
 from distribution.errors import TooMany
 from distribution.people.rates import Rate
 from distribution.quick.memory import Memory
-from distribution.quick.report_batches import Batches, Outcome, Signed
+from distribution.quick.report_batches import Batches, Offered, Outcome, Signed
+from distribution.quick.site_memory import Known
 from manifests.check_in import ReportReceipt
 from manifests.documents import to_json
-from manifests.envelope import unwrapped
+from manifests.envelope import Unwrapped, unwrapped
 from manifests.errors import ManifestError
 from manifests.install_report import REPORT_TYPE, InstallReport
 
@@ -39,19 +41,30 @@ class QuickReports:
         except ManifestError:
             return None
         known = self._memory.sites.by_id.get(report.site_id)
-        if known is None or not known.verifier.signed(sealed):
+        if known is None:
             return None
-        try:
-            self._rate.take(known.site_id)
-        except TooMany:
-            return None
-        scope[ADMITTED] = True
         sha256, now = hashlib.sha256(sealed.payload).hexdigest(), self._clock()
-        outcome = await self._batches.store(Signed(report, body, sha256, known.public_key, now))
+        outcome = await self._batches.do(
+            Offered(
+                signed=Signed(report, body, sha256, known.public_key, now),
+                admit=partial(self._admit, scope, known, sealed),
+            )
+        )
         if outcome is Outcome.UNCLEAR:
             return None
         self._memory.signs.note_report(known.site_id, now)
         return _receipt(report, sha256, duplicate=outcome is Outcome.THERE)
+
+    def _admit(self, scope: Scope, known: Known, sealed: Unwrapped) -> bool:
+        """Whether its site has signed it, and has not come too often; in another thread."""
+        if not known.verifier.signed(sealed):
+            return False
+        try:
+            self._rate.take(known.site_id)
+        except TooMany:
+            return False
+        scope[ADMITTED] = True
+        return True
 
     def heard(self, body: bytes) -> None:
         """A report was taken in full: its site is to be remembered."""

@@ -105,6 +105,11 @@ def heard(
             _note(session, notice, site, now)
 
 
+def on_their_way(session: Session) -> list[tuple[int, int]]:
+    """Root and timestamp of each whose word is published and not known everywhere."""
+    return [(row.root_version, row.timestamp_version or 0) for row in session.exec(_on_their_way())]
+
+
 def _note(session: Session, notice: NoticeRow, site: Site, now: datetime) -> None:
     if site.enrolled_at > notice.said_at:
         return

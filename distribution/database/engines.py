@@ -249,16 +249,18 @@ def in_one_trip(
 ) -> Sequence[Any]:
     """Run statements of PostgreSQL one after the other and wait once; the rows of the last.
 
-    Each of them sees what was committed before it began, as always.
+    Each of them sees what was committed before it began, as always. On a connection that commits by
+    itself all of them together are one transaction, which is durable when this returns.
 
     Raises:
-        DBAPIError: as from the connection itself.
+        DBAPIError: as from the connection itself; of such a transaction nothing is there then.
     """
     raw: Any = connection.connection.driver_connection
     try:
         with raw.pipeline():
             cursors = [raw.execute(text, parameters) for text, parameters in statements]
-            rows: Sequence[Any] = cursors[-1].fetchall()
+        # Only behind the end of the pipeline, which is where PostgreSQL commits.
+        rows: Sequence[Any] = cursors[-1].fetchall()
     except connection.dialect.loaded_dbapi.Error as error:
         text, parameters = statements[-1]
         raise DBAPIError.instance(

@@ -2,7 +2,7 @@
 
     rows = ManyRows(is_postgres, name=Text(), seen=UtcDateTime())
     update(table).where(table.c.id == rows.c.name)      # to be executed with rows.given([...])
-    ready = rows.ready(insert(table).from_select(...))  # made once, for ready.run(session, [...])
+    ready = rows.ready(insert(table).from_select(...))  # made once, for ready.run(connection, ...)
 
 A thousand rows cost the thread that answers requests hardly more than one, since Python's lock is
 held for none of them.
@@ -17,6 +17,7 @@ import msgspec
 from sqlalchemy import (
     ClauseElement,
     ColumnCollection,
+    Connection,
     FromClause,
     Text,
     bindparam,
@@ -30,7 +31,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import JSON, psycopg
 from sqlalchemy.types import TypeEngine
-from sqlmodel import Session
 
 from distribution.database import engines
 
@@ -78,14 +78,14 @@ class Ready:
     text: str
 
     def run(
-        self, session: Session, rows: Iterable[Mapping[str, Any]], shared: int | None = None
+        self, connection: Connection, rows: Iterable[Mapping[str, Any]], shared: int | None = None
     ) -> Sequence[Any]:
         """Run it with these rows; what it returns.
 
         Args:
             shared: an advisory lock of PostgreSQL to be shared first, on the same way.
         """
-        given, connection = self.rows.given(rows), session.connection()
+        given = self.rows.given(rows)
         if not self.rows.is_postgres:
             return connection.exec_driver_sql(self.text, tuple(given.values())).all()
         before = [] if shared is None else [(_SHARED, {"lock": shared})]

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlmodel import Session, text
 
 from distribution.audit import tables as audit_tables  # noqa: F401 - they fill it too
@@ -29,6 +29,7 @@ from distribution.desk import remote_tables  # noqa: F401 - and they
 from distribution.desk import tables as desk_tables  # noqa: F401 - and they
 from distribution.emergency import review_tables  # noqa: F401 - they fill the metadata
 from distribution.errors import Misconfigured, Unavailable
+from distribution.kept_connections import KeptConnections
 from distribution.notify import tables as notify_tables  # noqa: F401 - and they
 from distribution.people import tables as people_tables  # noqa: F401 - and they
 from distribution.settings import Settings
@@ -53,6 +54,7 @@ class Database:
         self.engine = engine
         self._readers = engines.reader_of(engine)
         self._writers = engine.execution_options(**{engines.WRITES: True})
+        self._kept = KeptConnections(engine)
         self._locks = locks
         self._check = check
         # Of this process's writers one waits in the database, and the others without a connection.
@@ -136,6 +138,23 @@ class Database:
             session.commit()
 
     @contextmanager
+    def adding(self) -> Iterator[Connection]:
+        """The same for statements of which each stands alone: ``Ready.run`` gets the connection.
+
+        On PostgreSQL what one of them has added is durable when it returns; on SQLite all of them
+        are ``writing``, and durable at the end.
+
+        Raises:
+            Unavailable: as above.
+        """
+        if self._check is not None or not is_postgres(self.engine):
+            with self.writing() as session:
+                yield session.connection()
+            return
+        with answers(), self._kept.mine() as connection:
+            yield connection
+
+    @contextmanager
     def _in_turn(self) -> Iterator[None]:
         if not self._turn.acquire(timeout=engines.BUSY_SECONDS):
             raise Unavailable(
@@ -164,6 +183,7 @@ class Database:
 
     def close(self) -> None:
         """Let go of every connection."""
+        self._kept.close()
         self.engine.dispose()
 
 

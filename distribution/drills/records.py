@@ -149,6 +149,11 @@ def poll_failed(session: Session, code: FailureCode) -> None:
             session.add(row)
 
 
+def is_any_open(session: Session) -> bool:
+    """Whether a drill is under way, which counts polls that fail."""
+    return session.exec(_open().limit(1)).first() is not None
+
+
 def noticed(session: Session, row: DrillRow, online_since: datetime) -> Noticed:
     """What the sites noticed."""
     notice = session.get(NoticeRow, row.notice_id) if row.notice_id else None

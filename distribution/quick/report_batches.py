@@ -6,11 +6,8 @@ only added here, and a unique constraint keeps them apart, so on PostgreSQL batc
 each other nor for whoever writes.
 """
 
-import asyncio
-import logging
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 from functools import cache
@@ -34,15 +31,13 @@ from distribution.database.columns import UtcDateTime
 from distribution.database.engines import is_postgres
 from distribution.database.many_rows import ManyRows, Ready
 from distribution.database.sessions import Database
+from distribution.gathering import Gathering
 from distribution.sites.enrolment import STORING
-from manifests.errors import UpdateError
 from manifests.install_report import InstallReport
 
-log = logging.getLogger(__name__)
-
-MOST_AT_ONCE = 500
-IN_FLIGHT = 4
-"""Batches under way on PostgreSQL; SQLite has one writer."""
+IN_FLIGHT = 2
+"""Batches under way on PostgreSQL: while one is verified, the other is written. More would only be
+smaller, and most of a small one is the batch itself. SQLite has one writer."""
 
 _RECEIPTS: Table = SQLModel.metadata.tables["receipt"]
 _SITES: Table = SQLModel.metadata.tables["site"]
@@ -55,7 +50,8 @@ class Outcome(Enum):
     THERE = auto()
     """It was stored before, with the same content."""
     UNCLEAR = auto()
-    """Nothing was done: another content was there, or the site's key is another by now."""
+    """Nothing was done: it was not admitted, another content was there, or the site's key is
+    another by now."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +74,12 @@ def store(database: Database, batch: Sequence[Signed]) -> list[Outcome]:
     first = {(each.report.site_id, each.report.sequence): each for each in reversed(batch)}
     of_postgres = is_postgres(database.engine)
     adding, looking = _adding(of_postgres), _looking(of_postgres)
-    with database.appending() as session:
+    with database.adding() as connection:
         # Always in one order, so that two batches with the same reports do not wait in a ring.
         plain = [_plain(adding.rows, first[place]) for place in sorted(first)]
-        added = {(name, number) for name, number in adding.run(session, plain, STORING)}
+        added = {(name, number) for name, number in adding.run(connection, plain, STORING)}
         rest = [{"name": name, "sequence": number} for name, number in first.keys() - added]
-        found = looking.run(session, rest) if rest else ()
+        found = looking.run(connection, rest) if rest else ()
     there = {(name, number): sha256 for name, number, sha256 in found}
     return [_outcome(each, first, added, there) for each in batch]
 
@@ -113,23 +109,27 @@ def _adding(of_postgres: bool) -> Ready:
         _SITES.c.public_key == rows.c.key,
         _SITES.c.revoked_at.is_(None),
     )
+    # Asked for each row by itself: the planner, which does not know how few rows there are, would
+    # rather read all sites.
+    base = select(_SITES.c.place_base).where(of_site).scalar_subquery().label("base")
+    each = select(*rows.c, base).order_by(rows.c.name, rows.c.sequence).subquery("each")
     columns: dict[str, Any] = {
-        "site_id": rows.c.name,
-        "place": _SITES.c.place_base + rows.c.sequence,
-        "sequence": rows.c.sequence,
-        "envelope": _as_bytes(rows, rows.c.envelope),
-        "sha256": rows.c.sha,
-        "public_key": rows.c.key,
-        "received_at": rows.c.at,
-        "phase": rows.c.phase,
-        "code": rows.c.code,
+        "site_id": each.c.name,
+        "place": each.c.base + each.c.sequence,
+        "sequence": each.c.sequence,
+        "envelope": _as_bytes(rows, each.c.envelope),
+        "sha256": each.c.sha,
+        "public_key": each.c.key,
+        "received_at": each.c.at,
+        "phase": each.c.phase,
+        "code": each.c.code,
         "tries": literal_column("0"),
     }
-    found = select(*columns.values()).select_from(rows.table.join(_SITES, of_site))
+    found = select(*columns.values()).where(each.c.base.is_not(None))
     insert = postgresql.insert if of_postgres else sqlite.insert
     return rows.ready(
         insert(_RECEIPTS)
-        .from_select(list(columns), found.order_by(rows.c.name, rows.c.sequence))
+        .from_select(list(columns), found)
         .on_conflict_do_nothing()
         .returning(_RECEIPTS.c.site_id, _RECEIPTS.c.sequence)
     )
@@ -168,50 +168,34 @@ def _plain(rows: ManyRows, one: Signed) -> dict[str, Any]:
     }
 
 
-@dataclass
-class Batches:
-    """Gathers reports while earlier ones are written; for the thread of one loop."""
+@dataclass(frozen=True)
+class Offered:
+    """A report that nobody has verified yet.
 
-    database: Database
-    _waiting: list[tuple[Signed, "asyncio.Future[Outcome]"]] = field(default_factory=list)
-    _workers: set["asyncio.Task[None]"] = field(default_factory=set)
+    Attributes:
+        signed: what it is once it is verified.
+        admit: verifies and counts it, in a thread beside others; says whether to store it.
+    """
 
-    def __post_init__(self) -> None:
-        self._most = IN_FLIGHT if is_postgres(self.database.engine) else 1
-        self._threads: ThreadPoolExecutor | None = None
+    signed: Signed
+    admit: Callable[[], bool]
 
-    async def store(self, signed: Signed) -> Outcome:
-        """Durable when it returns, unless it is unclear."""
-        done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting.append((signed, done))
-        if len(self._workers) < self._most:
-            worker = asyncio.create_task(self._work())
-            self._workers.add(worker)
-            worker.add_done_callback(self._workers.discard)
-        return await done
 
-    async def _work(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
-            outcomes = await self._stored([signed for signed, _ in batch])
-            for (_, done), outcome in zip(batch, outcomes, strict=True):
-                if not done.done():
-                    done.set_result(outcome)
+class Batches(Gathering[Offered, Outcome]):
+    """Gathers reports while earlier ones are written. What fails as a group is unclear: each of
+    it is then taken by itself.
 
-    async def _stored(self, batch: list[Signed]) -> list[Outcome]:
-        """A batch that fails is unclear as a whole: each of it is then taken by itself."""
-        loop = asyncio.get_running_loop()
-        self._threads = self._threads or ThreadPoolExecutor(self._most, "reports")
-        try:
-            return await loop.run_in_executor(self._threads, store, self.database, batch)
-        except UpdateError as error:
-            log.warning("%d reports: %s", len(batch), error)
-        except Exception:
-            log.exception("a fault of ours, or of one of %d reports", len(batch))
-        return [Outcome.UNCLEAR] * len(batch)
+    Signatures are verified in the thread that writes: for as long as that takes, Python's lock is
+    free, and the thread of the loop goes on.
+    """
 
-    def close(self) -> None:
-        """What is under way comes to its end."""
-        if self._threads is not None:
-            self._threads.shutdown()
-            self._threads = None
+    def __init__(self, database: Database) -> None:
+        most = IN_FLIGHT if is_postgres(database.engine) else 1
+        super().__init__(self._taken, Outcome.UNCLEAR, most, "reports")
+        self._database = database
+
+    def _taken(self, batch: Sequence[Offered]) -> list[Outcome]:
+        good = [each.admit() for each in batch]
+        signed = [each.signed for each, is_good in zip(batch, good, strict=True) if is_good]
+        outcomes = iter(store(self._database, signed) if signed else [])
+        return [next(outcomes) if is_good else Outcome.UNCLEAR for is_good in good]

@@ -6,7 +6,7 @@ something else, a signed one is heard in full, and one by a token was overtaken.
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -89,19 +89,21 @@ def _write(
 _SITES: Table = SQLModel.metadata.tables["site"]
 
 
-def _on_postgres(session: Session) -> bool:
+def is_postgres(session: Session) -> bool:
+    """Whether its database is."""
     return session.get_bind().dialect.name == "postgresql"
 
 
-def _later(seen: ColumnElement[Any]) -> ColumnElement[Any]:
+def later(seen: ColumnElement[Any]) -> ColumnElement[Any]:
+    """When a site was heard of last, of this moment and the one that is known."""
     return case((_SITES.c.last_seen < seen, seen), else_=_SITES.c.last_seen)
 
 
 def _repeat(session: Session, signs: Sequence[Sign]) -> set[str]:
     """Note them; those that were overtaken are named."""
     rows = ManyRows(
-        _on_postgres(session),
-        name=Text(), seen=UtcDateTime(), digest=Text(), detail=Text(),
+        is_postgres(session),
+        name=Text(), seen=UtcDateTime(), digest=Text(),
     )  # fmt: skip
     still = and_(
         _SITES.c.id == rows.c.name,
@@ -113,30 +115,38 @@ def _repeat(session: Session, signs: Sequence[Sign]) -> set[str]:
             "name": sign.known.site_id,
             "seen": rows.moment(sign.at),
             "digest": sign.known.digest.hex(),
-            "detail": _detail(sign),
         }
         for sign in signs
     ]
     values: dict[str, ColumnElement[Any]] = {
-        "last_seen": _later(rows.c.seen),
+        "last_seen": later(rows.c.seen),
         "expected_by": null(),
     }
     noted = update_told(session, _SITES, values, still, rows.given(plain))
     overtaken = _overtaken(session, signs) if noted < len(signs) else set()
+    taken = [sign for sign in signs if sign.known.site_id not in overtaken]
+    tell(session, [(sign.known.site_id, sign.at, _detail(sign)) for sign in taken])
+    return overtaken
+
+
+def tell(session: Session, signs: Iterable[tuple[str, datetime, str]]) -> None:
+    """Let whoever watches know of check-ins: site, moment, and what the event says, as JSON."""
+    rows = ManyRows(is_postgres(session), name=Text(), seen=UtcDateTime(), detail=Text())
     told = select(
         rows.c.seen, literal(EventKind.CHECK_IN.value), rows.c.name, literal(""), literal(""),
         rows.c.detail,
     )  # fmt: skip
+    given = rows.given(
+        {"name": name, "seen": rows.moment(at), "detail": detail} for name, at, detail in signs
+    )
     columns = ["at", "kind", "site_id", "product", "version", "detail"]
-    taken = [row for row in plain if row["name"] not in overtaken]
-    session.connection().execute(insert(EventRow).from_select(columns, told), rows.given(taken))
-    return overtaken
+    session.connection().execute(insert(EventRow).from_select(columns, told), given)
 
 
 def _note_reports(session: Session, reports: Mapping[str, datetime]) -> None:
-    rows = ManyRows(_on_postgres(session), name=Text(), seen=UtcDateTime())
+    rows = ManyRows(is_postgres(session), name=Text(), seen=UtcDateTime())
     given = rows.given({"name": name, "seen": rows.moment(at)} for name, at in reports.items())
-    values = {"last_seen": _later(rows.c.seen)}
+    values = {"last_seen": later(rows.c.seen)}
     update_told(session, _SITES, values, _SITES.c.id == rows.c.name, given)
 
 

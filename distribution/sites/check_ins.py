@@ -71,7 +71,7 @@ def accept(
         if asked is not None:
             site.check_in_digest = ""  # the next check-in is heard in full, too
         given = None
-        if wants_session and site.check_in_digest and _is_new(known, said, now):
+        if wants_session and site.check_in_digest and site_sessions.is_new(known, said, now):
             given = site_sessions.begin(session, site, now)
         _note_life(session, site, now, next_by)
         runs = {status.product: status.installed.version for status in said.products}
@@ -123,11 +123,6 @@ def _repeats(session: Session, site: Site, said: Spoken, known: CheckIn) -> bool
 def _digest(body: bytes) -> str:
     said = spoken(body)
     return said.digest.hex() if said is not None else ""
-
-
-def _is_new(known: CheckIn | None, said: CheckIn, now: datetime) -> bool:
-    """Not one that somebody has kept and sends again."""
-    return abs(now - said.at) <= site_sessions.FRESH and (known is None or said.at > known.at)
 
 
 def _note_life(session: Session, site: Site, now: datetime, next_by: datetime | None) -> None:

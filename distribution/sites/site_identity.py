@@ -7,7 +7,9 @@ reboot has a new one for good, so neither is a copy. What comes late, from a sti
 slow line, says itself that it is from before, and counts for nothing here.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
+from enum import Enum, auto
 
 from sqlmodel import Session, col, select
 
@@ -55,6 +57,30 @@ def revoke(database: Database, site_id: str, word: Word, now: datetime) -> None:
         audit.note(session, deed, now)
 
 
+class Boot(Enum):
+    """Of which boot of its site's machine a check-in is."""
+
+    NEWEST = auto()
+    LATE = auto()
+    """From before the newest one began."""
+    NEW = auto()
+    BACK = auto()
+    """An earlier one, after the newest one had begun."""
+
+
+def boot_of(known: Sequence[tuple[str, datetime]], said: CheckIn) -> Boot:
+    """Which one it is.
+
+    Args:
+        known: the boots of the site and since when they are, in the order they were heard of.
+    """
+    if known and known[-1][0] == said.boot_id:
+        return Boot.NEWEST
+    if known and said.at <= known[-1][1]:
+        return Boot.LATE
+    return Boot.BACK if any(boot_id == said.boot_id for boot_id, _ in known) else Boot.NEW
+
+
 def note_boot(session: Session, site: Site, said: CheckIn, now: datetime) -> bool:
     """Remember the boot that a check-in comes from; quarantine a site that speaks from two.
 
@@ -62,13 +88,11 @@ def note_boot(session: Session, site: Site, said: CheckIn, now: datetime) -> boo
     """
     wanted = select(SiteBoot).where(SiteBoot.site_id == site.id)
     known = session.exec(wanted.order_by(col(SiteBoot.heard_at), col(SiteBoot.since))).all()
-    newest = known[-1] if known else None
-    if newest is not None and newest.boot_id == said.boot_id:
-        return True
+    boot = boot_of([(row.boot_id, row.since) for row in known], said)
+    if boot in (Boot.NEWEST, Boot.LATE):
+        return boot is Boot.NEWEST
     before = next((row for row in known if row.boot_id == said.boot_id), None)
-    if newest is not None and said.at <= newest.since:
-        return False  # from before the newest boot began, and late
-    if before is not None:
+    if boot is Boot.BACK:
         _quarantine(session, site, now)
     for row in known[: max(0, len(known) + 1 - MOST_BOOTS)]:
         if row is not before:

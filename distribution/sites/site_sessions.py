@@ -9,14 +9,23 @@ nothing more. Of a token the database has only the hash; a new key, or a site's 
 
 import hashlib
 import secrets
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlmodel import Session, col, delete, select
+from sqlalchemy import Delete, Insert, Select, Table, Text, insert
+from sqlalchemy import delete as sql_delete
+from sqlalchemy import select as sql_select
+from sqlmodel import Session, SQLModel, col, delete, select
 
 from distribution.control.control_tables import SiteSession
+from distribution.database.columns import UtcDateTime
+from distribution.database.many_rows import ManyRows
 from distribution.database.tables import Site
+from distribution.quick.signs_of_life import is_postgres
 from distribution.sites.sealed import unauthorised
-from manifests.check_in import SessionGiven
+from manifests.check_in import CheckIn, SessionGiven
 
 LIFE = timedelta(hours=1)
 FRESH = timedelta(minutes=10)
@@ -24,10 +33,17 @@ FRESH = timedelta(minutes=10)
 MOST = 4
 """Of a site: an agent whose answers get lost asks again."""
 
+_TOKENS: Table = SQLModel.metadata.tables["sitesession"]
+
 
 def hashed(token: str) -> str:
     """What the database has of a token."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def is_new(known: CheckIn | None, said: CheckIn, now: datetime) -> bool:
+    """Whether ``said`` is not one that somebody has kept and sends again."""
+    return abs(now - said.at) <= FRESH and (known is None or said.at > known.at)
 
 
 def begin(session: Session, site: Site, now: datetime) -> SessionGiven:
@@ -46,7 +62,61 @@ def begin(session: Session, site: Site, now: datetime) -> SessionGiven:
             expires_at=now + LIFE,
         )
     )
+    return _given(token)
+
+
+def begin_all(
+    session: Session, sites: Mapping[str, tuple[str, datetime]]
+) -> dict[str, SessionGiven]:
+    """The same for many sites, by few statements: of each its key, and now."""
+    rows = ManyRows(
+        is_postgres(session),
+        name=Text(), token=Text(), key=Text(), until=UtcDateTime(),
+    )  # fmt: skip
+    connection = session.connection()
+    given = rows.given({"name": name} for name in sites)
+    old = [{"token": each} for each in _overdue(connection.execute(_living(rows), given), sites)]
+    if old:
+        connection.execute(_ending(rows), rows.given(old))
+    tokens = {name: secrets.token_urlsafe(32) for name in sites}
+    begun = [
+        {"name": name, "token": hashed(tokens[name]), "key": key, "until": rows.moment(now + LIFE)}
+        for name, (key, now) in sites.items()
+    ]
+    connection.execute(_beginning(rows), rows.given(begun))
+    return {name: _given(token) for name, token in tokens.items()}
+
+
+def _given(token: str) -> SessionGiven:
     return SessionGiven(token=token, seconds=int(LIFE.total_seconds()))
+
+
+def _overdue(found: Iterable[Any], sites: Mapping[str, tuple[str, datetime]]) -> Iterator[str]:
+    """The tokens that have expired, and those that are too many with one more."""
+    living: Counter[str] = Counter()
+    for name, token, until in found:
+        living[name] += until > sites[name][1]
+        if until <= sites[name][1] or living[name] >= MOST:
+            yield token
+
+
+def _living(rows: ManyRows) -> Select[Any]:
+    of_them = _TOKENS.c.site_id == rows.c.name
+    wanted = sql_select(_TOKENS.c.site_id, _TOKENS.c.token_sha256, _TOKENS.c.expires_at)
+    ordered = wanted.order_by(_TOKENS.c.expires_at.desc())
+    return ordered.select_from(rows.table.join(_TOKENS, of_them))
+
+
+def _ending(rows: ManyRows) -> Delete:
+    return sql_delete(_TOKENS).where(_TOKENS.c.token_sha256.in_(sql_select(rows.c.token)))
+
+
+def _beginning(rows: ManyRows) -> Insert:
+    columns = {
+        "token_sha256": rows.c.token, "site_id": rows.c.name,
+        "public_key": rows.c.key, "expires_at": rows.c.until,
+    }  # fmt: skip
+    return insert(_TOKENS).from_select(list(columns), sql_select(*columns.values()))
 
 
 def site_of(session: Session, token: str, now: datetime) -> Site:

@@ -4,7 +4,6 @@ Documents are made once for each kind of site, and differ by its name: a hundred
 there in seconds. PostgreSQL gets them by COPY.
 """
 
-import json
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -16,6 +15,7 @@ from distribution.database.engines import is_postgres
 from distribution.database.sessions import Database
 from distribution.database.tables import Client, Site, SiteProduct
 from manifests.check_in import CheckIn, ProductStatus
+from manifests.documents import to_json
 from manifests.rollout import Ring
 from manifests.site import InstalledProduct, SitePolicy, SiteProfile
 
@@ -117,5 +117,5 @@ def _documents(
         products=(status,),
         problem=problem,
     )
-    plain = json.dumps(profile.model_dump(mode="json"))
+    plain = to_json(profile.model_dump(mode="json")).decode()
     return plain, said.to_bytes().decode(), status
