@@ -5,6 +5,12 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# Python keeps what it has compiled, whatever the machine's settings say: tests start hundreds of it.
+unexport PYTHONDONTWRITEBYTECODE
+
+# Tests wait for processes and sockets a third of their time: one more worker than processors.
+WORKERS := $(shell expr $$(nproc) + 1)
+
 .PHONY: help setup demo test lint unit journeys bench agent docs release pictures screenshots test-postgres torture threats format lock clean
 .DEFAULT_GOAL := help
 
@@ -44,10 +50,12 @@ lint: $(READY)
 test: lint unit journeys
 
 unit: $(READY)
-	$(BIN)/pytest -n 2 -q -m "not journey"
+	$(BIN)/pytest -n $(WORKERS) -q -m "not journey"
 
+# Where journeys are: nobody has to read the other 4,600 tests for them.
+JOURNEYS := tests/journeys tests/threats tests/torture
 journeys: $(READY)
-	$(BIN)/pytest -n 2 --dist worksteal -q -m journey
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -q -m journey $(JOURNEYS)
 
 agent: $(READY)
 	@infra/agent.sh $(VENV)
@@ -69,7 +77,7 @@ screenshots: $(READY)
 	@$(BIN)/python -m infra.screenshots
 
 test-postgres: $(READY)
-	HSP_TEST_DATABASE=postgresql $(BIN)/pytest -n 2 -q tests/distribution
+	HSP_TEST_DATABASE=postgresql $(BIN)/pytest -n $(WORKERS) -q tests/distribution
 
 torture: $(READY)
 	$(BIN)/python -m tests.torture

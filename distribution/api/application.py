@@ -1,17 +1,18 @@
 """One application: the routes, the errors' shape, the shield, and the scheduler beside them."""
 
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 
 import anyio
 from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
+from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
 from distribution import console
@@ -163,9 +164,8 @@ def _beside(
 
 def _add_routes(app: FastAPI) -> None:
     """All of them, each saying for whom it is."""
-    for router in ROUTERS:
-        app.include_router(router, responses=answers.errors(422))
-    console.install(app)
+    app.router.routes.extend(_routes())
+    console.mount_static(app)
     app.add_api_route(
         "/healthz",
         _health,
@@ -188,6 +188,18 @@ def _add_routes(app: FastAPI) -> None:
     for route in [*app.routes, *(route for router in ROUTERS for route in router.routes)]:
         if isinstance(route, APIRoute):
             _declare(route)
+
+
+@cache
+def _routes() -> Sequence[BaseRoute]:
+    """What is the same for every server. It is made once in a process, for making it takes longer
+    than most requests: the framework looks at every annotation, and does so at the first one."""
+    app = FastAPI(redirect_slashes=False, openapi_url=None, docs_url=None, redoc_url=None)
+    for router in ROUTERS:
+        app.include_router(router, responses=answers.errors(422))
+    for router in console.ROUTERS:
+        app.include_router(router)
+    return app.routes
 
 
 def _declare(route: APIRoute) -> None:

@@ -5,11 +5,9 @@ has no way in that a program has not, with the same permissions, audit and error
 domain's functions as the API does; ``pages`` turns their answers into HTML (Jinja2), and errors
 into pages. Live parts listen to ``/v1/events`` and fetch themselves anew.
 
-Entry point: ``install(app)``. Files of others are in ``static/``, pinned. Imports
-``api.access`` and the domain; nothing imports it but ``api.application``.
+Entry points: ``ROUTERS`` and ``mount_static(app)``. Files of others are in ``static/``, pinned.
+Imports ``api.access`` and the domain; nothing imports it but ``api.application``.
 """
-
-from fastapi import FastAPI
 
 from distribution.console import (
     calendar,
@@ -22,12 +20,9 @@ from distribution.console import (
     site,
     trust,
 )
+from distribution.console.door import mount_static as mount_static
 
-_PAGES = (door, fleet, site, client, rollouts, desk, releases, calendar, trust)
-
-
-def install(app: FastAPI) -> None:
-    """Add the pages, and the files that they load."""
-    for each in _PAGES:
-        app.include_router(each.router)
-    door.mount_static(app)
+ROUTERS = tuple(
+    each.router for each in (door, fleet, site, client, rollouts, desk, releases, calendar, trust)
+)
+"""The pages."""

@@ -7,8 +7,6 @@ only if it makes the right bytes.
 
 from collections.abc import Iterator
 
-import numpy
-
 from manifests.errors import ManifestError
 from manifests.sparse_patch import Cover, applied, written
 
@@ -27,6 +25,8 @@ def sparse(old: bytes, new: bytes, plain: bytes) -> bytes | None:
     Args:
         plain: the coder's own patch, not compressed.
     """
+    import numpy  # it takes a while, and every command of ours would wait for it
+
     if len(new) < _WORTH_BYTES or not plain.startswith(_HEAD):
         return None
     try:
@@ -75,6 +75,8 @@ def _number(data: bytes, at: int, bits: int = 7) -> tuple[int, int]:
 
 
 def _differences(old: bytes, new: bytes, covers: list[Cover]) -> bytes:
+    import numpy
+
     before, after = numpy.frombuffer(old, numpy.uint8), numpy.frombuffer(new, numpy.uint8)
     found, at = [], 0
     for gap, place, size in covers:

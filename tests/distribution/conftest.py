@@ -10,6 +10,9 @@ from starlette.testclient import TestClient
 from tests.simulators.estate_databases import VARIABLE, discard
 from tests.simulators.house import Clock, House
 from tests.simulators.staff import api_of
+from tests.simulators.statements import share
+
+share()
 
 BOTH = ("sqlite", "postgresql")
 

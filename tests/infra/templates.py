@@ -8,8 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cfnlint.decode import cfn_yaml
-
 FOLDER = Path(__file__).parents[2] / "infra" / "cloudformation"
 ACCOUNT, REGION = "000000000000", "eu-central-1"
 PSEUDO = {
@@ -44,6 +42,8 @@ class Template:
     """One template, with the parameters above and the defaults of the others."""
 
     def __init__(self, name: str) -> None:
+        from cfnlint.decode import cfn_yaml  # it brings all of sympy: not for who only collects
+
         self.name = name
         self._raw: dict[str, Any] = cfn_yaml.load(str(FOLDER / f"{name}.yaml"))
         self.parameters: dict[str, Any] = {

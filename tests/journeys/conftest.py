@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulators.statements import share
 from tests.simulators.village import Village, open_village
+
+share()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

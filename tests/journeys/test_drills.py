@@ -26,6 +26,8 @@ from tests.simulators.thief import Thief
 from tests.simulators.village import Village, VillageSite, now, open_village
 
 SITES = ("warung-1", "warung-2")
+PAUSE_SECONDS = 1.0
+"""Between two polls of a site that nobody waits for."""
 
 
 @dataclass
@@ -35,23 +37,38 @@ class Polling:
     site: VillageSite
     statuses: list[int] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    begun: int = 0
     over: threading.Event = field(default_factory=threading.Event)
+    wanted: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        """Poll until it is over."""
+        """Poll until it is over: every now and then, and at once when somebody waits for it."""
         program = Path(sys.executable).with_name("hsp-updater")
         words = [program, "--state", self.site.state, "once"]
         while not self.over.is_set():
+            self.wanted.clear()
+            self.begun += 1
             done = subprocess.run(words, capture_output=True, text=True, check=False)
             self.statuses.append(done.returncode)
             self.said.append(done.stdout + done.stderr)
+            self.wanted.wait(PAUSE_SECONDS)
 
-    def more(self) -> None:
-        """Wait for a poll that began after this moment."""
-        wanted = len(self.statuses) + 2
-        while len(self.statuses) < wanted:
+    def ask(self) -> int:
+        """Let a poll begin after this moment; how many there are once it has ended."""
+        next_one = self.begun + 1
+        self.wanted.set()
+        return next_one
+
+    def until(self, count: int) -> None:
+        """Wait for so many polls."""
+        while len(self.statuses) < count:
             assert not self.over.is_set()
-            self.over.wait(0.05)
+            time.sleep(0.02)
+
+    def end(self) -> None:
+        """The last poll is the one that goes on now."""
+        self.over.set()
+        self.wanted.set()
 
 
 @contextmanager
@@ -65,7 +82,7 @@ def polling(village: Village) -> Iterator[list[Polling]]:
         yield found
     finally:
         for each, thread in zip(found, threads, strict=True):
-            each.over.set()
+            each.end()
             thread.join()
 
 
@@ -113,8 +130,9 @@ class Night:
 
     def sites_poll(self) -> None:
         """Every site polls once more, and the scheduler looks."""
-        for agent in self.agents:
-            agent.more()
+        asked = [(agent, agent.ask()) for agent in self.agents]
+        for agent, count in asked:
+            agent.until(count)
         if not self.agents:
             self.village.poll_all()
         self.village.tick()

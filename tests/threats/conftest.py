@@ -8,8 +8,11 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.simulators.statements import share
 from tests.threats.fleet import Fleet, open_fleet
 from tests.torture.bench import MEMORY
+
+share()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,11 +12,12 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
+from itertools import takewhile
 from pathlib import Path
 
 import client_updater.agent
@@ -66,6 +67,16 @@ class Story(Enum):
     def ends_with(self) -> str:
         """The version that runs in the end."""
         return NEW if self is Story.UPDATE else OLD
+
+
+def alike(calls: Sequence[str], others: Sequence[str]) -> int:
+    """How many calls two stories begin with that are the same.
+
+    Both are the same agent, and up to the checks of its health the same update: the short form of a
+    row need not try that part twice.
+    """
+    pairs = zip(calls, others, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 @dataclass(frozen=True)

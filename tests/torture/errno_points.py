@@ -18,7 +18,7 @@ from client_updater.journal import Journal
 from manifests.failures import FailureCode
 from manifests.install_report import Phase
 from tests.simulators.mortal import Steps, children, in_child
-from tests.torture.bench import NEW, OLD, Bench, Story, answer, bench
+from tests.torture.bench import NEW, OLD, Bench, Story, alike, answer, bench
 from tests.torture.judge import Expected, judge, whole
 from tests.torture.rows import Outcome, Scale
 from tests.torture.shares import Share, Tally, in_shares
@@ -73,7 +73,7 @@ class RefusingDisk(Steps):
     """Counts its calls, and refuses some of them."""
 
     refusal: Refusal | None = None
-    count: int = 0
+    calls: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -81,7 +81,7 @@ class RefusingDisk(Steps):
 
     def _told(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def told(*args: Any, **options: Any) -> Any:
-            self.count += 1
+            self.calls.append(name)
             if self._is_refused(name, args[1] if name == "open" else None):
                 self.refused.append(f"{name} {_named(args[0])}")
                 raise OSError(self.refusal.number, os.strerror(self.refusal.number))
@@ -93,9 +93,8 @@ class RefusingDisk(Steps):
         refusal = self.refusal
         if refusal is None or not refusal.refuses(name, flags):
             return False
-        if refusal.lasts:
-            return self.count >= refusal.at
-        return self.count >= refusal.at and not self.refused
+        reached = len(self.calls) >= refusal.at
+        return reached if refusal.lasts else reached and not self.refused
 
 
 def _named(path: Any) -> str:
@@ -103,28 +102,32 @@ def _named(path: Any) -> str:
 
 
 def _share(scale: Scale, share: Share) -> Outcome:
-    tally = Tally()
+    tally, known = Tally(), list[str]()
     for story in Story:
         with bench(story) as ready:
-            for index, refusal in enumerate(_refusals(_calls(ready), scale)):
+            calls = _calls(ready)
+            begin = alike(calls, known) if scale is Scale.TEST else 0
+            for index, refusal in enumerate(_refusals(calls, begin, scale)):
                 if share.takes(index):
                     tally.count(f"{story.value}, {refusal}", _try(ready, refusal))
+            known = calls
     with bench(Story.UPDATE, extra_bytes=LARGE) as ready:
         every = 10 if scale is Scale.TEST else 1
-        for index, at in enumerate(range(1, _calls(ready) + 1, every)):
+        for index, at in enumerate(range(1, len(_calls(ready)) + 1, every)):
             if share.takes(index):
                 refusal = Refusal(list(CODES)[index % len(CODES)], at, lasts=bool(index % 2))
                 tally.count(f"large update, {refusal}", _try(ready, refusal))
     return tally.outcome
 
 
-def _refusals(calls: int, scale: Scale) -> Iterator[Refusal]:
+def _refusals(calls: list[str], begin: int, scale: Scale) -> Iterator[Refusal]:
     """Each number at each call, once and lasting.
 
-    In the short form the numbers at each call by turns, and lasting refusals at every sixth call.
+    In the short form the numbers at each call by turns, and lasting refusals at every sixth call;
+    none before ``begin``.
     """
     numbers = list(CODES)
-    for at in range(1, calls + 1):
+    for at in range(begin + 1, len(calls) + 1):
         some = [numbers[at % len(numbers)]]
         once = numbers if scale is Scale.TORTURE else some
         yield from (Refusal(each, at, lasts=False) for each in once)
@@ -132,23 +135,24 @@ def _refusals(calls: int, scale: Scale) -> Iterator[Refusal]:
         yield from (Refusal(each, at, lasts=True) for each in lasting)
 
 
-def _poll(ready: Bench, refusal: Refusal | None) -> tuple[int, list[str], str]:
-    """A poll on such a disk: the number of calls, the refused ones, and what was said."""
+def _poll(ready: Bench, refusal: Refusal | None) -> tuple[list[str], list[str], str]:
+    """A poll on such a disk: its calls, the refused ones, and what was said."""
     disk = RefusingDisk(refusal)
     disk.install(programs=False)
     try:
         last = ready.site.poll()
     except UpdateError as error:
-        return disk.count, disk.refused, f"no poll: {getattr(error, 'code', '')} {error}"
+        return disk.calls, disk.refused, f"no poll: {getattr(error, 'code', '')} {error}"
     said = [last.problem, last.server_problem]
-    return disk.count, disk.refused, " ".join(word for word in said if word)
+    return disk.calls, disk.refused, " ".join(word for word in said if word)
 
 
-def _calls(ready: Bench) -> int:
+def _calls(ready: Bench) -> list[str]:
     ready.restore()
     ending = in_child(lambda: _poll(ready, None))
     assert ending.how == "done", ending.answer
-    return int(ending.answer[0])
+    calls: list[str] = ending.answer[0]
+    return calls
 
 
 def _try(ready: Bench, refusal: Refusal) -> list[str]:

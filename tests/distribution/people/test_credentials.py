@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from argon2 import extract_parameters
 from sqlmodel import select
 from starlette.testclient import TestClient
 
@@ -13,6 +14,7 @@ from distribution.audit.tables import AuditRow
 from distribution.errors import Conflict, Invalid, NotAllowed, NotFound
 from distribution.people import accounts, passwords, sessions, tokens
 from distribution.people.roles import Permission, Person, Role
+from distribution.people.tables import Password
 from tests.distribution.people.conftest import Bearer
 from tests.simulators.estate_databases import written
 from tests.simulators.house import House
@@ -87,6 +89,14 @@ def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(wati: TestClie
     without = log_in(wati, name="budi")
     assert {a.status_code for a in (wrong, unknown, without)} == {401}
     assert len({a.content for a in (wrong, unknown, without)}) == 1
+
+
+def test_a_name_that_nobody_has_takes_as_long_as_one_that_somebody_has(
+    wati: TestClient, house: House
+) -> None:
+    with house.database.reading() as session:
+        hers = session.get_one(Password, "wati").hash
+    assert extract_parameters(passwords._NOBODY) == extract_parameters(hers)
 
 
 def test_five_tries_a_minute_with_one_name_and_then_wait(wati: TestClient) -> None:
