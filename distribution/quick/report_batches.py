@@ -31,7 +31,7 @@ from distribution.database.columns import UtcDateTime
 from distribution.database.engines import is_postgres
 from distribution.database.many_rows import ManyRows, Ready
 from distribution.database.sessions import Database
-from distribution.gathering import Gathering
+from distribution.quick.gathering import Gathering
 from distribution.sites.enrolment import STORING
 from manifests.install_report import InstallReport
 

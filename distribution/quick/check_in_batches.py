@@ -14,14 +14,13 @@ from sqlalchemy import BigInteger, ColumnElement, Insert, Table, Text, null, sel
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel
 
-from distribution import plain_news
 from distribution.audit.session import update_told
 from distribution.database.columns import UtcDateTime
 from distribution.database.many_rows import ManyRows
 from distribution.database.sessions import Database
-from distribution.gathering import Gathering
-from distribution.plain_news import Heard, Known, News
-from distribution.quick import change_stamps, signs_of_life, snapshots
+from distribution.quick import change_stamps, plain_news, signs_of_life, snapshots
+from distribution.quick.gathering import Gathering
+from distribution.quick.plain_news import Heard, Known, News
 from distribution.quick.signs_of_life import is_postgres
 from distribution.quick.snapshots import Snapshot
 from distribution.settings import Settings
