@@ -1,6 +1,5 @@
 """Debian packages, for real: installed, upgraded, put back, by dpkg in a system of its own."""
 
-import os
 import subprocess
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ from manifests.install import PackageInstall, Program
 from tests.simulators.control_plane import ControlPlane
 from tests.simulators.debian import DebianSystem, build_deb
 from tests.simulators.repository import SimulatedRepository
+from tests.simulators.root import as_root
 from tests.simulators.site import PROGRAM, SimulatedSite, program_fields
 
 NAME = "hsp-test-notes"
@@ -206,8 +206,8 @@ def test_while_somebody_else_holds_dpkg_it_is_waited_for(tmp_path: Path) -> None
     assert system.version(NAME) == "1.0"
 
 
+@as_root
 def test_this_machines_own_dpkg_and_apt(tmp_path: Path) -> None:
-    assert os.geteuid() == 0, "the tests run as root, as CI does"
     dpkg, name = Dpkg(tmp_path / "log"), "hsp-test-zz-unlikely"
     debs = [tmp_path / f"{version}.deb" for version in ("1.0", "2.0")]
     for deb in debs:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import resource
 import shutil
 import sqlite3
@@ -40,6 +41,7 @@ from tests.simulators.house import schedule
 from tests.simulators.mail_server import MailServer
 from tests.simulators.postgres import shared
 from tests.simulators.repeater import until
+from tests.simulators.root import as_root
 from tests.simulators.web import Web
 
 SERVER, SHARED = 43210, 43211
@@ -255,21 +257,26 @@ def test_a_database_that_has_outgrown_its_place(
     assert "hsp.db-wal" in found.says
 
 
-def test_sqlite_without_its_log_is_found(well: Deployment) -> None:
-    with closing(sqlite3.connect(well.settings.home / "hsp.db")) as nobody:
-        assert nobody.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    context = Context(well.settings, well.house.clock)
+def test_sqlite_without_its_log_is_found(well: Deployment, tmp_path: Path) -> None:
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    with (
+        closing(sqlite3.connect(well.settings.home / "hsp.db")) as served,
+        closing(sqlite3.connect(alone / "hsp.db")) as copied,
+    ):
+        assert served.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        served.backup(copied)
+    context = Context(well.settings.model_copy(update={"home": alone}), well.house.clock)
     engine = context.connected.engine  # as on a network's disk, where it stays what it was
     event.listen(engine, "connect", lambda made, _: made.execute("PRAGMA journal_mode=MEMORY"))
-    well.house.database.engine.dispose()
     found = list(run(databases.CHECKS, context))
     context.connected.close()
     assert [(one.check, one.level) for one in found] == [("database.durability", Level.BROKEN)]
     assert "journal is memory" in found[0].says
 
 
+@as_root
 def test_files_of_somebody_else_in_the_home(well: Deployment) -> None:
-    assert os.geteuid() == 0, "the tests run as root, as CI does"
     home = well.settings.home
     timestamp = well.settings.repository_folder / "metadata" / "timestamp.json"
     for path in (home, *home.rglob("*")):
@@ -284,6 +291,7 @@ def test_files_of_somebody_else_in_the_home(well: Deployment) -> None:
     assert well.names() == []
 
 
+@as_root
 def test_a_home_that_two_users_share_as_the_units_lay_it_out(well: Deployment) -> None:
     home, keys = well.settings.home, well.settings.home / "keys"
     for path in (home, *home.rglob("*")):
@@ -306,12 +314,14 @@ def test_a_home_that_two_users_share_as_the_units_lay_it_out(well: Deployment) -
 def test_somebody_else_than_the_server_looks(
     well: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    us = pwd.getpwuid(os.geteuid()).pw_name
     monkeypatch.setattr(os, "geteuid", lambda: SERVER)
     [found] = well.look("machine.owners")
-    assert found.says.endswith(f"belongs to root, and this is {SERVER}")
-    assert "sudo -u root hsp" in found.mend
+    assert found.says.endswith(f"belongs to {us}, and this is {SERVER}")
+    assert f"sudo -u {us} hsp" in found.mend
 
 
+@as_root
 def test_files_with_secrets_that_are_gone_or_open(well: Deployment, tmp_path: Path) -> None:
     file = tmp_path / "secret"
     assert well.names("keys", oidc_client_secret_file=str(file)) == ["keys.secret_files"]
