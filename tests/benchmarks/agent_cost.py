@@ -29,6 +29,7 @@ from tempfile import TemporaryDirectory
 import click
 
 from manifests.target_paths import Lane, manifest_path, plan_path
+from tests.benchmarks.families import family
 from tests.benchmarks.rows import Row, save
 from tests.simulators.control_plane import ControlPlane
 from tests.simulators.peers import ROOT, python_with
@@ -111,16 +112,7 @@ class Scene:
             self.wait_for(first + POLLS)
             time.sleep(POLL_SECONDS / 2)
             used = (_cpu(pid) - before) / (self.polls() - first)
-            return sum(map(_rss, _family(pid))), used
-
-
-def _family(pid: int) -> list[int]:
-    """A process and all that come from it and live."""
-    found = [pid]
-    for each in found:
-        for task in Path(f"/proc/{each}/task").iterdir():
-            found += map(int, (task / "children").read_text().split())
-    return found
+            return sum(map(_rss, family(pid))), used
 
 
 def _cpu(pid: int) -> float:
@@ -128,7 +120,7 @@ def _cpu(pid: int) -> float:
     which is coarse, where the rest is exact)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     ended = (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
-    clocks = (~each << 3 | 2 for each in _family(pid))  # clock_getcpuclockid(3)
+    clocks = (~each << 3 | 2 for each in family(pid))  # clock_getcpuclockid(3)
     return ended + sum(map(time.clock_gettime, clocks))
 
 

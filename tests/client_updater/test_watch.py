@@ -1,12 +1,16 @@
 """Between updates a small process watches: it sees every kind of change, and takes no doubt."""
 
+import errno
+import itertools
 import json
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +18,7 @@ from pathlib import Path
 import pytest
 import time_machine
 
+from client_updater import durable
 from client_updater.agent_log import MOST_LOG_BYTES
 from client_updater.commands import Order
 from client_updater.errors import ExpiredMetadata, Rollback
@@ -27,6 +32,7 @@ from manifests.envelope import seal
 from manifests.errors import UpdateError
 from manifests.rollout import RolloutState, Wave
 from manifests.target_paths import Lane
+from tests.client_updater.test_crashes import Died, DyingDisk, RefusingDisk
 from tests.client_updater.test_early import _window
 from tests.client_updater.test_support import step
 from tests.simulators.control_plane import ControlPlane
@@ -449,6 +455,41 @@ def test_whoever_asks_to_be_left_alone_is_and_the_programs_are_watched_meanwhile
     assert not stop(), "for the program it does not wait"
 
 
+@pytest.mark.parametrize("refuses", [False, True], ids=["it dies", "the disk is full"])
+def test_wherever_a_light_poll_is_cut_off_the_next_one_goes_on(
+    watched: Watched, refuses: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With all that it ever writes: a new timestamp, a moment that is proven, a checkpoint."""
+    key, whole = watched.site.agent().reporter.key, durable.disk
+    for number in itertools.count(1):
+        assert number < 100
+        point = AuditCheckpoint(seq=number, hash="a" * 64, at=datetime.now(UTC))
+        told = seal(point.to_bytes(), CHECKPOINT_TYPE, key.signer).decode()
+        watched.answer(audit_checkpoint=told)
+        watched.repository.sign_timestamp()
+        watched.now = (watched.now or datetime.now(UTC)) + timedelta(minutes=11)
+        with time_machine.travel(watched.now):
+            floor = watched.site.agent().floors.load()
+            disk = RefusingDisk(number, errno.ENOSPC) if refuses else DyingDisk(number)
+            monkeypatch.setattr(durable, "disk", disk)
+            with suppress(Died, Changed, UpdateError):
+                watched.light().look()
+            monkeypatch.setattr(durable, "disk", whole)
+            assert watched.site.agent().floors.load().timestamp >= floor.timestamp
+            with suppress(Changed):
+                watched.light().look()
+            last = watched.site.poll()
+            assert (last.problem, last.server_problem) == ("", "")
+            after = watched.site.agent().floors.load()
+            assert after.timestamp == watched.repository.versions["timestamp"]
+            assert after.proven_time is not None
+            assert watched.now - after.proven_time < timedelta(seconds=10)
+            assert (watched.folder / "witness.json").read_text() == told
+            assert watched.note is not None
+        if disk.count < number:
+            return
+
+
 def test_settings_that_no_line_can_be_made_of_are_for_a_full_poll(watched: Watched) -> None:
     note = watched.note
     assert note is not None
@@ -469,6 +510,40 @@ def test_what_keeps_an_agent_from_running_is_said_with_its_status(
         agent = newcomer.start("run")
         said = agent.communicate(timeout=60)[0]
         assert (agent.returncode, words in said, "Traceback" in said) == (78, True, False), said
+
+
+_OLDER_AT_FIRST = """
+import pathlib, sys
+import client_updater
+begun = pathlib.Path(sys.argv.pop(1))
+if not begun.exists():
+    begun.touch()
+    client_updater.AGENT_VERSION = "0.0.1"
+from client_updater.cli import main
+main()
+"""
+
+
+def test_where_another_agent_lies_by_now_it_starts_itself_anew(
+    watched: Watched, tmp_path: Path
+) -> None:
+    """As after ``pip install --upgrade``: what it starts as its child is the new one already."""
+    watched.answer(poll_seconds=1)
+    words = [str(tmp_path / "begun"), "--state", str(watched.folder), "run"]
+    agent = subprocess.Popen(
+        [sys.executable, "-c", _OLDER_AT_FIRST, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        log = watched.folder / "logs/agent.log"
+        assert _eventually(lambda: log.exists() and "nothing has changed" in log.read_text())
+        assert _children(agent.pid) == []
+    finally:
+        agent.send_signal(signal.SIGTERM)
+        output, _ = agent.communicate(timeout=20)
+    assert (agent.returncode, "Traceback" in output) == (0, False), output
 
 
 def test_a_part_of_it_is_no_agent_of_its_own(watched: Watched) -> None:
