@@ -44,11 +44,11 @@ from distribution.api.observed import Observed
 from distribution.api.quick import Quick
 from distribution.api.request_ids import RequestIds
 from distribution.api.shield import Shield
-from distribution.check_in_batches import CheckIns
 from distribution.database.sessions import check_answers
 from distribution.errors import Unavailable
 from distribution.people.limits import Limits
 from distribution.people.oidc_settings import provider_of
+from distribution.quick.check_in_batches import CheckIns
 from distribution.quick.memory import Memory
 from distribution.quick.report_batches import Batches
 from distribution.scheduling.loop import Scheduler

@@ -19,8 +19,8 @@ from distribution.api.quick_check_ins import QuickCheckIns
 from distribution.api.quick_reports import QuickReports
 from distribution.api.request_ids import HEADER, new_id
 from distribution.api.shield import host_of
-from distribution.check_in_batches import CheckIns
 from distribution.people.limits import Limits
+from distribution.quick.check_in_batches import CheckIns
 from distribution.quick.memory import Memory
 from distribution.quick.report_batches import Batches
 from distribution.settings import Settings

@@ -11,11 +11,11 @@ import msgspec
 from starlette.types import Scope
 
 from distribution.api.quick_reports import ADMITTED
-from distribution.check_in_batches import CheckIns
 from distribution.errors import TooMany
 from distribution.people.rates import Rate
-from distribution.plain_news import Heard
+from distribution.quick.check_in_batches import CheckIns
 from distribution.quick.memory import HEARD_IN_FULL, Answers, Memory
+from distribution.quick.plain_news import Heard
 from distribution.quick.signs_of_life import Sign
 from distribution.quick.site_memory import Known
 from distribution.quick.snapshots import Snapshot

@@ -25,11 +25,11 @@ from distribution.calendars import calendar_tables  # noqa: F401 - they fill the
 from distribution.control import control_tables  # noqa: F401 - they fill the metadata
 from distribution.database import engines, schema, tables  # noqa: F401 - they fill the metadata
 from distribution.database.engines import answers, is_postgres
+from distribution.database.kept_connections import KeptConnections
 from distribution.desk import remote_tables  # noqa: F401 - and they
 from distribution.desk import tables as desk_tables  # noqa: F401 - and they
 from distribution.emergency import review_tables  # noqa: F401 - they fill the metadata
 from distribution.errors import Misconfigured, Unavailable
-from distribution.kept_connections import KeptConnections
 from distribution.notify import tables as notify_tables  # noqa: F401 - and they
 from distribution.people import tables as people_tables  # noqa: F401 - and they
 from distribution.settings import Settings

@@ -31,7 +31,7 @@ from distribution.database.columns import UtcDateTime
 from distribution.database.engines import is_postgres
 from distribution.database.many_rows import ManyRows, Ready
 from distribution.database.sessions import Database
-from distribution.gathering import Gathering
+from distribution.quick.gathering import Gathering
 from distribution.sites.enrolment import STORING
 from manifests.install_report import InstallReport
 
@@ -139,7 +139,8 @@ def _adding(of_postgres: bool) -> Ready:
 def _looking(of_postgres: bool) -> Ready:
     """The hashes of receipts that are there."""
     rows = ManyRows(of_postgres, name=Text(), sequence=BigInteger())
-    of_site = and_(_SITES.c.id == rows.c.name, _SITES.c.revoked_at.is_(None))
+    few = rows.one_has(rows.c.name, _SITES.c.id)
+    of_site = and_(_SITES.c.id == rows.c.name, few, _SITES.c.revoked_at.is_(None))
     same = and_(
         _RECEIPTS.c.site_id == rows.c.name,
         _RECEIPTS.c.place == _SITES.c.place_base + rows.c.sequence,

@@ -48,7 +48,7 @@ COSTS = Path("distribution/unit_costs.json")
 PRODUCT = "app"
 SITES, REPORTS_OF_EACH, ROWS = 300, 3, 20_000
 IN_FULL = "Hsp-Session: wanted"
-"""A signed check-in is heard in full then, as one that says something new."""
+"""A signed check-in is written down before its answer then, as one that says something new."""
 Costs = dict[str, float]
 
 

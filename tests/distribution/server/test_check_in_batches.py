@@ -12,7 +12,6 @@ import pytest
 from sqlmodel import select
 from starlette.testclient import TestClient
 
-from distribution import check_in_batches
 from distribution.api import application
 from distribution.audit.tables import AuditRow
 from distribution.backup.tables import AskAgain
@@ -30,6 +29,7 @@ from distribution.drills import records
 from distribution.drills.records import Goal
 from distribution.errors import Unavailable
 from distribution.people.roles import Role
+from distribution.quick import check_in_batches
 from distribution.sites import site_identity
 from manifests.check_in import CHECK_IN_TYPE, CheckIn, ProductStatus
 from manifests.envelope import peek
