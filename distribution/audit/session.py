@@ -7,7 +7,7 @@ nobody what was there before, so audited tables are not changed by them.
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from sqlalchemy import ColumnElement, Table, event, update
+from sqlalchemy import ColumnElement, Table, Update, event, update
 from sqlalchemy.orm import ORMExecuteState
 from sqlalchemy.orm import Session as OrmSession
 from sqlalchemy.sql.dml import UpdateBase
@@ -81,11 +81,22 @@ def update_told(
     Raises:
         NotNoted: one of the columns is.
     """
+    statement = update_of_told(table, values, where)
+    return int(session.connection().execute(statement, parameters).rowcount)
+
+
+def update_of_told(
+    table: Table, values: Mapping[str, ColumnElement[Any]], where: ColumnElement[bool]
+) -> Update:
+    """The statement of ``update_told``, for who keeps it and runs it often.
+
+    Raises:
+        NotNoted: as there.
+    """
     rule = rule_of(table.name)
     if rule is None or not rule.but.keys() >= values.keys():
         raise NotNoted(f"{table.name}: {', '.join(values)} are not all excepted from its audit")
-    statement = update(table).where(where).values(dict(values))
-    return int(session.connection().execute(statement, parameters).rowcount)
+    return update(table).where(where).values(dict(values))
 
 
 @event.listens_for(AuditedSession, "before_commit")

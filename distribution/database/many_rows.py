@@ -17,6 +17,7 @@ import msgspec
 from sqlalchemy import (
     ClauseElement,
     ColumnCollection,
+    ColumnElement,
     Connection,
     FromClause,
     Text,
@@ -49,6 +50,14 @@ class ManyRows:
     def c(self) -> "ColumnCollection[str, Any]":
         """Its columns."""
         return self.table.c
+
+    def one_has(self, cell: ColumnElement[Any], value: ColumnElement[Any]) -> ColumnElement[bool]:
+        """Whether one of them has ``value`` in this cell, where they are few and the others many:
+        PostgreSQL, which cannot know that, would join by reading the whole of the other table."""
+        some = select(cell)
+        if self.is_postgres:
+            return value == func.any(func.array(some.scalar_subquery()))
+        return value.in_(some)
 
     def given(self, rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
         """The parameter. Moments must have gone through ``moment``."""

@@ -10,11 +10,11 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Insert, Table, Text, null, select
+from sqlalchemy import BigInteger, ColumnElement, Insert, Table, Text, Update, null, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel
 
-from distribution.audit.session import update_told
+from distribution.audit.session import update_of_told
 from distribution.database.columns import UtcDateTime
 from distribution.database.many_rows import ManyRows
 from distribution.database.sessions import Database
@@ -83,11 +83,7 @@ class CheckIns(Gathering[Heard, CheckInAnswer | None]):
 
 def _note(session: Session, news: Sequence[News]) -> Mapping[str, SessionGiven]:
     """Write all of them down, with the sessions that they have asked for."""
-    rows = ManyRows(
-        is_postgres(session),
-        name=Text(), seen=UtcDateTime(), check_in=Text(), digest=Text(), root=BigInteger(),
-        timestamp=BigInteger(), problem=Text(),
-    )  # fmt: skip
+    rows, changed = _site_update(is_postgres(session))
     given = rows.given(
         {
             "name": one.heard.said.site_id,
@@ -100,6 +96,22 @@ def _note(session: Session, news: Sequence[News]) -> Mapping[str, SessionGiven]:
         }
         for one in news
     )
+    session.connection().execute(changed, given)
+    _note_products(session, news)
+    _note_boots(session, [one for one in news if one.is_new_boot])
+    signs_of_life.tell(session, [(o.heard.said.site_id, o.heard.at, _detail(o)) for o in news])
+    wanting = [one for one in news if one.digest and _may_have_session(one)]
+    asked = {one.heard.said.site_id: (one.heard.public_key, one.heard.at) for one in wanting}
+    return site_sessions.begin_all(session, asked) if asked else {}
+
+
+@cache
+def _site_update(of_postgres: bool) -> tuple[ManyRows, Update]:
+    rows = ManyRows(
+        of_postgres,
+        name=Text(), seen=UtcDateTime(), check_in=Text(), digest=Text(), root=BigInteger(),
+        timestamp=BigInteger(), problem=Text(),
+    )  # fmt: skip
     values: dict[str, ColumnElement[Any]] = {
         "last_seen": signs_of_life.later(rows.c.seen),
         "expected_by": null(),
@@ -109,13 +121,7 @@ def _note(session: Session, news: Sequence[News]) -> Mapping[str, SessionGiven]:
         "timestamp_version": rows.c.timestamp,
         "problem": rows.c.problem,
     }
-    update_told(session, _SITES, values, _SITES.c.id == rows.c.name, given)
-    _note_products(session, news)
-    _note_boots(session, [one for one in news if one.is_new_boot])
-    signs_of_life.tell(session, [(o.heard.said.site_id, o.heard.at, _detail(o)) for o in news])
-    wanting = [one for one in news if one.digest and _may_have_session(one)]
-    asked = {one.heard.said.site_id: (one.heard.public_key, one.heard.at) for one in wanting}
-    return site_sessions.begin_all(session, asked) if asked else {}
+    return rows, update_of_told(_SITES, values, _SITES.c.id == rows.c.name)
 
 
 def _may_have_session(one: News) -> bool:
@@ -130,50 +136,33 @@ def _detail(one: News) -> str:
 
 
 def _note_products(session: Session, news: Sequence[News]) -> None:
-    of_postgres = is_postgres(session)
-    rows = _status_rows(of_postgres)
+    rows, noted = _status_insert(is_postgres(session))
     plain = [
         {**each, "until": rows.moment(each["until"]) if each["until"] else None}
         for each in plain_news.statuses(news)
     ]
     if plain:
-        session.connection().execute(_status_insert(of_postgres), rows.given(plain))
+        session.connection().execute(noted, rows.given(plain))
 
 
 @cache
-def _status_rows(of_postgres: bool) -> ManyRows:
-    words = (
-        "site_id",
-        "product",
-        "version",
-        "candidate",
-        "decision",
-        "gate",
-        "reason",
-        "lifted_by",
-    )
-    return ManyRows(of_postgres, **dict.fromkeys(words, Text()), until=UtcDateTime())
-
-
-@cache
-def _status_insert(of_postgres: bool) -> Insert:
-    rows = _status_rows(of_postgres)
+def _status_insert(of_postgres: bool) -> tuple[ManyRows, Insert]:
+    rows = ManyRows(
+        of_postgres,
+        site_id=Text(), product=Text(), version=Text(), candidate=Text(), decision=Text(),
+        gate=Text(), reason=Text(), lifted_by=Text(), until=UtcDateTime(),
+    )  # fmt: skip
     insert = postgresql.insert if of_postgres else sqlite.insert
     names = [column.name for column in rows.c]
     # Without a condition SQLite would read the conflict's ON as that of a join.
     some = select(*rows.c).where(rows.c.site_id != "")
     made = insert(_PRODUCTS).from_select(names, some)
-    return made.on_conflict_do_update(
-        index_elements=["site_id", "product"],
-        set_={name: made.excluded[name] for name in names if name not in ("site_id", "product")},
-    )
+    changed = {name: made.excluded[name] for name in names if name not in ("site_id", "product")}
+    return rows, made.on_conflict_do_update(index_elements=["site_id", "product"], set_=changed)
 
 
 def _note_boots(session: Session, news: Sequence[News]) -> None:
-    rows = ManyRows(
-        is_postgres(session),
-        name=Text(), boot=Text(), since=UtcDateTime(), heard=UtcDateTime(),
-    )  # fmt: skip
+    rows, noted = _boot_insert(is_postgres(session))
     plain = [
         {
             "name": one.heard.said.site_id,
@@ -184,6 +173,11 @@ def _note_boots(session: Session, news: Sequence[News]) -> None:
         for one in news
     ]
     if plain:
-        columns = ["site_id", "boot_id", "since", "heard_at"]
-        made = _BOOTS.insert().from_select(columns, select(*rows.c))
-        session.connection().execute(made, rows.given(plain))
+        session.connection().execute(noted, rows.given(plain))
+
+
+@cache
+def _boot_insert(of_postgres: bool) -> tuple[ManyRows, Insert]:
+    rows = ManyRows(of_postgres, name=Text(), boot=Text(), since=UtcDateTime(), heard=UtcDateTime())
+    columns = ["site_id", "boot_id", "since", "heard_at"]
+    return rows, _BOOTS.insert().from_select(columns, select(*rows.c))

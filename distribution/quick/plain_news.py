@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, Table, Text, and_, exists, select
+from sqlalchemy import Select, Table, Text, exists, select
 from sqlmodel import Session, SQLModel, col
 
 from distribution.backup.tables import AskAgain
@@ -85,10 +85,9 @@ class Known:
     """What the database has of some sites, as far as it matters to their check-ins."""
 
     def __init__(self, session: Session, names: Iterable[str]) -> None:
-        rows = ManyRows(is_postgres(session), name=Text())
+        rows, sites, boots = _statements(is_postgres(session))
         given = rows.given({"name": name} for name in names)
         connection = session.connection()
-        sites, boots = _statements(rows.is_postgres)
         self.sites = {row.id: row for row in connection.execute(sites, given)}
         self.boots: dict[str, list[tuple[str, datetime]]] = {}
         for row in connection.execute(boots, given):
@@ -157,23 +156,22 @@ def _spelled(profile: SiteProfile) -> str:
 
 
 @cache
-def _statements(of_postgres: bool) -> tuple[Select[Any], Select[Any]]:
+def _statements(of_postgres: bool) -> tuple[ManyRows, Select[Any], Select[Any]]:
     """Of sites that may speak, and of their boots in the order they were heard of."""
     rows = ManyRows(of_postgres, name=Text())
     sites: Table = SQLModel.metadata.tables["site"]
     is_asked = exists().where(col(AskAgain.site_id) == sites.c.id)
     has_windows = exists().where(col(WindowRow.site_id) == sites.c.id, col(WindowRow.outcome) == "")
-    named = and_(sites.c.id == rows.c.name, sites.c.revoked_at.is_(None))
     wanted = select(
         sites.c.id, sites.c.client_id, sites.c.public_key, sites.c.profile, sites.c.check_in,
         sites.c.root_version, sites.c.timestamp_version, sites.c.problem, sites.c.hold,
         is_asked.label("is_asked"), has_windows.label("has_windows"),
     )  # fmt: skip
-    of_boot: Table = SQLModel.metadata.tables["siteboot"]
-    booted = select(of_boot.c.site_id, of_boot.c.boot_id, of_boot.c.since)
-    of_them = booted.select_from(rows.table.join(of_boot, of_boot.c.site_id == rows.c.name))
-    ordered = of_them.order_by(of_boot.c.heard_at, of_boot.c.since)
-    return wanted.select_from(rows.table.join(sites, named)), ordered
+    named = wanted.where(rows.one_has(rows.c.name, sites.c.id), sites.c.revoked_at.is_(None))
+    boots: Table = SQLModel.metadata.tables["siteboot"]
+    booted = select(boots.c.site_id, boots.c.boot_id, boots.c.since)
+    of_them = booted.where(rows.one_has(rows.c.name, boots.c.site_id))
+    return rows, named, of_them.order_by(boots.c.heard_at, boots.c.since)
 
 
 def statuses(news: Sequence[News]) -> Iterable[Mapping[str, Any]]:

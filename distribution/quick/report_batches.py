@@ -139,7 +139,8 @@ def _adding(of_postgres: bool) -> Ready:
 def _looking(of_postgres: bool) -> Ready:
     """The hashes of receipts that are there."""
     rows = ManyRows(of_postgres, name=Text(), sequence=BigInteger())
-    of_site = and_(_SITES.c.id == rows.c.name, _SITES.c.revoked_at.is_(None))
+    few = rows.one_has(rows.c.name, _SITES.c.id)
+    of_site = and_(_SITES.c.id == rows.c.name, few, _SITES.c.revoked_at.is_(None))
     same = and_(
         _RECEIPTS.c.site_id == rows.c.name,
         _RECEIPTS.c.place == _SITES.c.place_base + rows.c.sequence,

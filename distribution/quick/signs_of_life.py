@@ -8,10 +8,11 @@ something else, a signed one is heard in full, and one by a token was overtaken.
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Table, Text, and_, case, insert, literal, null, select
+from sqlalchemy import ColumnElement, Insert, Table, Text, and_, case, insert, literal, null, select
 from sqlmodel import Session, SQLModel, col
 
 from distribution.audit.session import update_told
@@ -131,16 +132,22 @@ def _repeat(session: Session, signs: Sequence[Sign]) -> set[str]:
 
 def tell(session: Session, signs: Iterable[tuple[str, datetime, str]]) -> None:
     """Let whoever watches know of check-ins: site, moment, and what the event says, as JSON."""
-    rows = ManyRows(is_postgres(session), name=Text(), seen=UtcDateTime(), detail=Text())
+    rows, told = _telling(is_postgres(session))
+    given = rows.given(
+        {"name": name, "seen": rows.moment(at), "detail": detail} for name, at, detail in signs
+    )
+    session.connection().execute(told, given)
+
+
+@cache
+def _telling(of_postgres: bool) -> tuple[ManyRows, Insert]:
+    rows = ManyRows(of_postgres, name=Text(), seen=UtcDateTime(), detail=Text())
     told = select(
         rows.c.seen, literal(EventKind.CHECK_IN.value), rows.c.name, literal(""), literal(""),
         rows.c.detail,
     )  # fmt: skip
-    given = rows.given(
-        {"name": name, "seen": rows.moment(at), "detail": detail} for name, at, detail in signs
-    )
     columns = ["at", "kind", "site_id", "product", "version", "detail"]
-    session.connection().execute(insert(EventRow).from_select(columns, told), given)
+    return rows, insert(EventRow).from_select(columns, told)
 
 
 def _note_reports(session: Session, reports: Mapping[str, datetime]) -> None:

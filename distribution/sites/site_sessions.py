@@ -12,6 +12,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Delete, Insert, Select, Table, Text, insert
@@ -69,21 +70,18 @@ def begin_all(
     session: Session, sites: Mapping[str, tuple[str, datetime]]
 ) -> dict[str, SessionGiven]:
     """The same for many sites, by few statements: of each its key, and now."""
-    rows = ManyRows(
-        is_postgres(session),
-        name=Text(), token=Text(), key=Text(), until=UtcDateTime(),
-    )  # fmt: skip
+    rows, living, ending, beginning = _statements(is_postgres(session))
     connection = session.connection()
     given = rows.given({"name": name} for name in sites)
-    old = [{"token": each} for each in _overdue(connection.execute(_living(rows), given), sites)]
+    old = [{"token": each} for each in _overdue(connection.execute(living, given), sites)]
     if old:
-        connection.execute(_ending(rows), rows.given(old))
+        connection.execute(ending, rows.given(old))
     tokens = {name: secrets.token_urlsafe(32) for name in sites}
     begun = [
         {"name": name, "token": hashed(tokens[name]), "key": key, "until": rows.moment(now + LIFE)}
         for name, (key, now) in sites.items()
     ]
-    connection.execute(_beginning(rows), rows.given(begun))
+    connection.execute(beginning, rows.given(begun))
     return {name: _given(token) for name, token in tokens.items()}
 
 
@@ -100,15 +98,20 @@ def _overdue(found: Iterable[Any], sites: Mapping[str, tuple[str, datetime]]) ->
             yield token
 
 
+@cache
+def _statements(of_postgres: bool) -> tuple[ManyRows, Select[Any], Delete, Insert]:
+    rows = ManyRows(of_postgres, name=Text(), token=Text(), key=Text(), until=UtcDateTime())
+    return rows, _living(rows), _ending(rows), _beginning(rows)
+
+
 def _living(rows: ManyRows) -> Select[Any]:
-    of_them = _TOKENS.c.site_id == rows.c.name
     wanted = sql_select(_TOKENS.c.site_id, _TOKENS.c.token_sha256, _TOKENS.c.expires_at)
-    ordered = wanted.order_by(_TOKENS.c.expires_at.desc())
-    return ordered.select_from(rows.table.join(_TOKENS, of_them))
+    of_them = wanted.where(rows.one_has(rows.c.name, _TOKENS.c.site_id))
+    return of_them.order_by(_TOKENS.c.expires_at.desc())
 
 
 def _ending(rows: ManyRows) -> Delete:
-    return sql_delete(_TOKENS).where(_TOKENS.c.token_sha256.in_(sql_select(rows.c.token)))
+    return sql_delete(_TOKENS).where(rows.one_has(rows.c.token, _TOKENS.c.token_sha256))
 
 
 def _beginning(rows: ManyRows) -> Insert:

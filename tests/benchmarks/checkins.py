@@ -11,7 +11,8 @@ it). Rounds take turns, and the figures are medians, so that what else happens o
 all of them.
 
 A last row says what the agent's signature costs: the same check-in signed, by an agent that knows
-of no sessions; and what a check-in costs that says something new, which is heard in full.
+of no sessions; and what a check-in costs that asks for a session, as one with news does: it is
+written down, with others, before it is answered.
 """
 
 import statistics
@@ -46,7 +47,7 @@ def _prepared(folder: Path, chorus: Chorus) -> Iterator[tuple[str, Path]]:
     kinds = {
         "token": [load.post(_PATH, body, [header]) for body, header in chorus.repeated()],
         "signed": [load.post(_PATH, body) for body in chorus.signed()],
-        "in full": [load.post(_PATH, body, ["Hsp-Session: wanted"]) for body in chorus.signed()],
+        "news": [load.post(_PATH, body, ["Hsp-Session: wanted"]) for body in chorus.signed()],
     }
     for name, requests in kinds.items():
         yield name, load.prepare(folder / name, requests, _ANSWERED)
@@ -89,7 +90,7 @@ def main(_: tuple[str, ...] = ()) -> None:
     database, peer = max(peers.items(), key=lambda each: each[1])
     click.echo(
         f"check-ins a second: {rates['token']:,.0f} by token, {rates['signed']:,.0f} signed, "
-        f"{rates['in full']:,.0f} heard in full; a bare ASGI route {rates['bare']:,.0f}; "
+        f"{rates['news']:,.0f} written down at once; a bare ASGI route {rates['bare']:,.0f}; "
         f"gooseBit's polls {peer:,.0f} ({database}; "
         + ", ".join(f"{name} {rate:,.0f}" for name, rate in peers.items())
         + ")"

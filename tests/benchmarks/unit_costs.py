@@ -52,7 +52,7 @@ SITES, SOME, REPORTS, ROWS = 3000, 300, 900, 20_000
 FEW, MORE = 1000, 10_000
 """Sites of two servers whose memory is compared."""
 IN_FULL = "Hsp-Session: wanted"
-"""A signed check-in is heard in full then."""
+"""A signed check-in is written down before its answer then, as one that says something new."""
 Costs = dict[str, float]
 
 
