@@ -48,7 +48,7 @@ def desk(estate: Estate, facts: Facts) -> TicketFacts:
         outcome, sentence = facts.newest_step(site, token)
         return sentence, bool(outcome), Text(f"{site}: {outcome or 'asked'}")
 
-    sentence = screen.watch(look, f"L2 {SECOND_LINE} asks {site} for its diagnostics", 30)
+    sentence = screen.watch(look, f"L2 {SECOND_LINE} asks {site} for its diagnostics")
     fact(f"{site} answers with its signature, redacted: {sentence}")
     taken_by = ON_CALL[0]
     estate.hsp("ticket", "take", problem.number, "--by", taken_by)
@@ -91,7 +91,7 @@ def hotfix(estate: Estate, facts: Facts, problem: TicketFacts) -> Mended:
         done = now.confirmed == len(SITES) and found.state == "closed"
         return found, done, screen.fleet(facts.installed(), ORDER, note)
 
-    screen.watch(look, "every site moves, and the problem closes by itself", 60)
+    screen.watch(look, "every site moves, and the problem closes by itself")
     serving = estate.serving()
     if serving[FIX.version] != len(SITES):
         raise StoryFailedError(f"the running programs say {dict(serving)}")

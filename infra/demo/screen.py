@@ -14,6 +14,8 @@ from rich.text import Text
 T = TypeVar("T")
 
 console = Console(highlight=False, soft_wrap=True)
+PATIENCE_SECONDS = 180
+"""How long anything may take on a machine that is busy with other things as well."""
 _COLOURS = ("white", "cyan", "green", "red", "magenta")
 
 
@@ -40,15 +42,13 @@ def fleet(versions: Mapping[str, str | None], order: list[str], note: str) -> Te
     return line.append(f" {note}")
 
 
-def watch(
-    look: Callable[[], tuple[T, bool, Text]], what: str, seconds: float, every: float = 0.25
-) -> T:
+def watch(look: Callable[[], tuple[T, bool, Text]], what: str, every: float = 0.25) -> T:
     """Show ``look``'s line until it says that it is done.
 
     Raises:
-        StoryFailedError: it was not done within ``seconds``.
+        StoryFailedError: it was not done within ``PATIENCE_SECONDS``.
     """
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE_SECONDS
     last = ""
     with Live(console=console, refresh_per_second=8, transient=not console.is_terminal) as live:
         while True:
@@ -60,7 +60,7 @@ def watch(
             if done:
                 return value
             if time.monotonic() > deadline:
-                raise StoryFailedError(f"not within {seconds:.0f} s: {what}")
+                raise StoryFailedError(f"not within {PATIENCE_SECONDS} s: {what}")
             time.sleep(every)
 
 

@@ -161,7 +161,7 @@ def first_release(estate: Estate, facts: Facts) -> None:
     chapter(4, "Release A is built, signed by two people, published, and rolled out to all")
     _publish(estate, A, ENGINEERS)
     _start(estate, A)
-    watch_installs(estate, facts, A, 60)
+    watch_installs(estate, facts, A)
 
 
 def waves(estate: Estate, facts: Facts) -> NoticeFacts:
@@ -170,7 +170,7 @@ def waves(estate: Estate, facts: Facts) -> NoticeFacts:
     _publish(estate, B, ENGINEERS)
     _start(estate, B)
     known = _pause_between_waves(estate, facts)
-    watch_installs(estate, facts, B, 60)
+    watch_installs(estate, facts, B)
     for site in SITES:
         if site.site_id in CLOSES_ITS_WINDOW:
             policy = estate.state(site) / "site.toml"
@@ -187,7 +187,7 @@ def _pause_between_waves(estate: Estate, facts: Facts) -> NoticeFacts:
         done = now.confirmed > 0 and now.running == 0
         return None, done, screen.fleet(facts.installed(), ORDER, shares(now))
 
-    screen.watch(through, "the first wave of release B", 60)
+    screen.watch(through, "the first wave of release B")
     who = ("--by", ON_CALL[1])
     estate.hsp("rollout", "pause", PRODUCT, B.version, *who, "--reason", "a customer calls")
 
@@ -196,7 +196,7 @@ def _pause_between_waves(estate: Estate, facts: Facts) -> NoticeFacts:
         done = notice is not None and notice.seconds is not None
         return notice, done, screen.fleet(facts.installed(), ORDER, "paused")
 
-    known = screen.watch(heard, "every online site knows of the pause", 60)
+    known = screen.watch(heard, "every online site knows of the pause")
     assert known is not None  # noqa: S101 - the watch waited for it
     fact(
         f"paused; {known.knowing} of {known.sites} online sites knew after {known.seconds:.1f} s, "
@@ -222,7 +222,7 @@ def defective_release(estate: Estate, facts: Facts) -> float:
         note = f"{shares(now)}   reverted {now.reverted}   {now.state}"
         return now, done, screen.fleet(facts.installed(), ORDER, note)
 
-    now = screen.watch(look, "the stop rule pauses release C and its sites are back on B", 60)
+    now = screen.watch(look, "the stop rule pauses release C and its sites are back on B")
     fact(f"paused by {now.changed_by}: {now.reason}")
     if now.notice is not None and now.notice.seconds is not None:
         fact(

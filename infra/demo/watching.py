@@ -11,7 +11,7 @@ from infra.demo.screen import StoryFailedError, fact
 ORDER = [release.version for release in RELEASES]
 
 
-def watch_installs(estate: Estate, facts: Facts, release: CastRelease, seconds: float) -> None:
+def watch_installs(estate: Estate, facts: Facts, release: CastRelease) -> None:
     """Wait until every site runs a release, and ask the programs themselves."""
 
     def look() -> tuple[None, bool, Text]:
@@ -19,7 +19,7 @@ def watch_installs(estate: Estate, facts: Facts, release: CastRelease, seconds: 
         line = screen.fleet(facts.installed(), ORDER, shares(now))
         return None, now.confirmed == len(SITES), line
 
-    screen.watch(look, f"release {release.letter} at all sites", seconds)
+    screen.watch(look, f"release {release.letter} at all sites")
     serving = estate.serving()
     if serving[release.version] != len(SITES):
         raise StoryFailedError(f"the running programs say {dict(serving)}")

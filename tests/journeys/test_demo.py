@@ -17,7 +17,7 @@ def _demo(folder: Path) -> dict[str, Any]:
         check=False,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     summary: dict[str, Any] = json.loads((folder / "summary.json").read_text())

@@ -6,6 +6,7 @@ engines of a process that are of one kind have one dialect and one cache of what
 is what the threads of one server do.
 """
 
+import functools
 from typing import Any
 
 from sqlalchemy import Engine
@@ -17,8 +18,9 @@ _STATEMENTS = 5000
 _first: dict[str, Engine] = {}
 
 
+@functools.cache
 def share() -> None:
-    """From now on, in this process."""
+    """From now on, in this process; more than one of the folders of tests asks for it."""
     create = engines.create_engine
 
     def created(*arguments: Any, **options: Any) -> Engine:
@@ -31,5 +33,4 @@ def share() -> None:
             _first[kind] = engine
         return engine
 
-    if not _first:
-        vars(engines)["create_engine"] = created
+    vars(engines)["create_engine"] = created

@@ -27,7 +27,8 @@ from tests.torture.scene import OLD, Scene, scene
 from tests.torture.shares import Share, Tally, in_shares
 
 ROUNDS = {Scale.TEST: 1, Scale.TORTURE: 12}
-MOST_SECONDS = 20
+MOST_SECONDS = 60
+"""Of two polls, on a machine that is busy with other tests; alone they take a few."""
 LONGEST_DELAY_SECONDS = 1.3 * 24 * 3600
 _CLOSED = f"""\
 [[windows]]
