@@ -110,6 +110,7 @@ class Night:
                 return told
             if "then: hsp publish" in told:
                 self.sign_and_publish(Path(told.split("then: hsp publish ")[1].split()[0]), keys)
+                self.agents_poll()
             if "the sites poll" in told:
                 self.sites_poll()
         raise AssertionError(told)
@@ -130,12 +131,15 @@ class Night:
 
     def sites_poll(self) -> None:
         """Every site polls once more, and the scheduler looks."""
-        asked = [(agent, agent.ask()) for agent in self.agents]
-        for agent, count in asked:
-            agent.until(count)
+        self.agents_poll()
         if not self.agents:
             self.village.poll_all()
         self.village.tick()
+
+    def agents_poll(self) -> None:
+        """Those that poll in the background have seen what there is now."""
+        for agent, count in [(agent, agent.ask()) for agent in self.agents]:
+            agent.until(count)
 
     def key(self, person: str) -> Path:
         """The key that a person had from the beginning."""
