@@ -229,9 +229,13 @@ def _den(folder: Path) -> Iterator[tuple[Cluster, Fleet]]:
                 line = Line(cluster.ports, PATIENCE_SECONDS, random.Random(number))
                 ring = Ring.PILOT if number < 4 else Ring.BROAD
                 sites.append(Caller(f"site-{number}", cluster.server, ring=ring, line=line))
-            with ThreadPoolExecutor(THREADS) as pool:
-                list(pool.map(_join, sites))
-            yield cluster, Fleet(cluster, sites)
+            try:
+                with ThreadPoolExecutor(THREADS) as pool:
+                    list(pool.map(_join, sites))
+                yield cluster, Fleet(cluster, sites)
+            finally:
+                for site in sites:
+                    site.line.close()
 
 
 def _join(site: Caller) -> None:
