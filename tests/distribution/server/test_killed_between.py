@@ -36,7 +36,7 @@ PRODUCT = "app"
 SERVE = "from distribution.cli import main; main()"
 MORTAL = f"""
 import os, signal
-from distribution import report_batches
+from distribution.quick import report_batches
 
 def store(*args, true=report_batches.store):
     true(*args)
