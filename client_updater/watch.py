@@ -153,7 +153,7 @@ class Watch:
         words = ["--state", str(self.state.path), "work", "--lock", str(lock)]
         with (
             subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", _CHILD.format(path=sys.path), *words],
+                [sys.executable, "-I", "-c", _CHILD.format(path=sys.path), *words],
                 stdin=subprocess.PIPE,
                 pass_fds=(lock,),
             ) as child,
