@@ -8,16 +8,20 @@ attempt moves only forward, by the site's own numbering and never by anybody's c
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
+from sqlalchemy import tuple_
 from sqlmodel import Session, col, select, update
 
 from distribution import events
 from distribution.database.columns import BIGGEST
 from distribution.database.sessions import Database
-from distribution.database.tables import Attempt, Receipt
+from distribution.database.tables import Attempt, Incident, Receipt
 from distribution.desk import endings, incidents
 from distribution.desk.opening import Sighting
+from distribution.desk.states import TicketState
 from distribution.events import EventKind
 from distribution.telemetry.logs import about
 from manifests import envelope
@@ -38,8 +42,7 @@ def process_new(database: Database, now: datetime) -> int:
     done = 0
     while waiting := _waiting(database):
         with _tried(database, waiting), database.writing() as session:
-            for receipt_id in waiting:
-                _process(session, session.get_one(Receipt, receipt_id), now)
+            _Round.read(session, waiting, now).process()
         done += len(waiting)
     return done
 
@@ -66,22 +69,84 @@ def _tried(database: Database, receipts: Sequence[int]) -> Iterator[None]:
                 session.exec(tried.values(tries=Receipt.tries + 1))
 
 
-def _process(session: Session, receipt: Receipt, now: datetime) -> None:
-    if receipt.processed_at is not None:
-        return
-    report = InstallReport.from_bytes(envelope.peek(receipt.envelope, REPORT_TYPE))
-    with about(site=receipt.site_id, attempt=report.attempt_id):
-        _follow(session, receipt, report, now)
-    receipt.processed_at = now
-    session.add(receipt)
+@dataclass
+class _Round:
+    """Some reports, with what the database has about them: it is asked for all of them at once."""
 
+    session: Session
+    now: datetime
+    reports: Sequence[tuple[Receipt, InstallReport]]
+    attempts: dict[tuple[str, str], Attempt]
+    troubled: set[str]
+    """Sites that may have an open incident."""
 
-def _follow(session: Session, receipt: Receipt, report: InstallReport, now: datetime) -> None:
-    if report.product and report.version and report.release and report.phase is not Phase.REFUSED:
-        _advance(session, receipt, report, now)
-    if report.code is not None:
-        receipt.incident_id = incidents.record(session, _sighting(receipt, report)).id
-        log.info("%s of %s %s: %s", report.phase, report.product, report.version, report.code)
+    @classmethod
+    def read(cls, session: Session, waiting: Sequence[int], now: datetime) -> Self:
+        wanted = select(Receipt).where(
+            col(Receipt.id).in_(waiting), col(Receipt.processed_at).is_(None)
+        )
+        receipts = session.exec(wanted.order_by(col(Receipt.id))).all()
+        reports = [
+            (each, InstallReport.from_bytes(envelope.peek(each.envelope, REPORT_TYPE)))
+            for each in receipts
+        ]
+        named = tuple_(col(Attempt.site_id), col(Attempt.attempt_id))
+        keys = {(receipt.site_id, report.attempt_id) for receipt, report in reports}
+        found = session.exec(select(Attempt).where(named.in_(keys))).all()
+        open_ones = select(Incident.site_id).where(
+            col(Incident.site_id).in_({receipt.site_id for receipt in receipts}),
+            Incident.state == TicketState.OPEN,
+        )
+        return cls(
+            session=session,
+            now=now,
+            reports=reports,
+            attempts={(each.site_id, each.attempt_id): each for each in found},
+            troubled=set(session.exec(open_ones)),
+        )
+
+    def process(self) -> None:
+        for receipt, report in self.reports:
+            with about(site=receipt.site_id, attempt=report.attempt_id):
+                self._follow(receipt, report)
+            receipt.processed_at = self.now
+            self.session.add(receipt)
+
+    def _follow(self, receipt: Receipt, report: InstallReport) -> None:
+        refused = report.phase is Phase.REFUSED
+        if report.product and report.version and report.release and not refused:
+            self._advance(receipt, report)
+        if report.code is not None:
+            incident = incidents.record(self.session, _sighting(receipt, report))
+            receipt.incident_id = incident.id
+            self.troubled.add(receipt.site_id)
+            log.info("%s of %s %s: %s", report.phase, report.product, report.version, report.code)
+
+    def _advance(self, receipt: Receipt, report: InstallReport) -> None:
+        attempt = self._attempt(receipt, report)
+        if receipt.place > attempt.place:
+            _move(attempt, receipt, report)
+            events.tell(
+                self.session,
+                EventKind.PHASE,
+                self.now,
+                site_id=receipt.site_id,
+                product=attempt.product,
+                version=attempt.version,
+                phase=attempt.phase,
+                code=attempt.code or "",
+            )
+        self.session.add(attempt)
+        if report.phase is Phase.CONFIRMED and receipt.site_id in self.troubled:
+            place, product = receipt.place, attempt.product
+            endings.confirmed(self.session, receipt.site_id, product, place, self.now)
+
+    def _attempt(self, receipt: Receipt, report: InstallReport) -> Attempt:
+        key = (receipt.site_id, report.attempt_id)
+        known = self.attempts.get(key)
+        if known is None:
+            known = self.attempts[key] = _begun(receipt, report)
+        return known
 
 
 def _sighting(receipt: Receipt, report: InstallReport) -> Sighting:
@@ -102,31 +167,8 @@ def _sighting(receipt: Receipt, report: InstallReport) -> Sighting:
     )
 
 
-def _advance(session: Session, receipt: Receipt, report: InstallReport, now: datetime) -> None:
-    attempt = _attempt(session, receipt, report)
-    if receipt.place > attempt.place:
-        _move(attempt, receipt, report)
-        events.tell(
-            session,
-            EventKind.PHASE,
-            now,
-            site_id=receipt.site_id,
-            product=attempt.product,
-            version=attempt.version,
-            phase=attempt.phase,
-            code=attempt.code or "",
-        )
-    session.add(attempt)
-    session.flush()
-    if report.phase is Phase.CONFIRMED:
-        endings.confirmed(session, receipt.site_id, attempt.product, receipt.place, now)
-
-
-def _attempt(session: Session, receipt: Receipt, report: InstallReport) -> Attempt:
-    wanted = select(Attempt).where(
-        Attempt.site_id == receipt.site_id, Attempt.attempt_id == report.attempt_id
-    )
-    return session.exec(wanted).one_or_none() or Attempt(
+def _begun(receipt: Receipt, report: InstallReport) -> Attempt:
+    return Attempt(
         site_id=receipt.site_id,
         attempt_id=report.attempt_id,
         product=report.product or "",

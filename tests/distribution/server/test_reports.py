@@ -17,7 +17,7 @@ from distribution.sites import attempts
 from manifests import envelope
 from manifests.errors import ManifestError
 from manifests.failures import FailureCode, Tier
-from manifests.install_report import REPORT_TYPE, Phase
+from manifests.install_report import REPORT_TYPE, InstallReport, Phase
 from tests.simulators.house import House, Talker
 
 pytestmark = pytest.mark.both_databases
@@ -203,14 +203,14 @@ def test_a_report_that_cannot_be_processed_holds_nobody_up_and_is_not_forgotten(
     bad, good = house.sites(2)
     bad.report(Phase.REVERTED, code=FailureCode.UNHEALTHY)
     good.report(Phase.REVERTED, code=FailureCode.DISK_FULL)
-    real = attempts._process
+    real = attempts._Round._follow
 
-    def fault(session: object, receipt: Receipt, now: object) -> None:
+    def fault(these: attempts._Round, receipt: Receipt, report: InstallReport) -> None:
         if receipt.site_id == bad.site_id:
             raise ZeroDivisionError
-        real(session, receipt, now)  # type: ignore[arg-type] # handed on as it came
+        real(these, receipt, report)
 
-    monkeypatch.setattr(attempts, "_process", fault)
+    monkeypatch.setattr(attempts._Round, "_follow", fault)
     for _ in range(3):
         with pytest.raises(ZeroDivisionError):
             attempts.process_new(house.database, house.clock.now)
