@@ -83,8 +83,8 @@ def served(folder: Path, sites: int, url: str = "") -> Iterator[tuple[int, str]]
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    while not server.started:
-        time.sleep(0.01)
+    while not server.started or len(app.state.memory.sites.by_id) < sites:
+        time.sleep(0.01)  # at its start a server reads all sites, once
     try:
         yield port, opened.cookie
     finally:
