@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import Boolean, Column, Float, Integer, LargeBinary, Table
 from sqlmodel import SQLModel
 
-from distribution.database import sessions as database  # noqa: F401 - it fills the metadata
+from distribution.database import every_table  # noqa: F401 - it fills the metadata
 from distribution.database.columns import UtcDateTime
 
 LEFT_OUT: Mapping[str, str] = {

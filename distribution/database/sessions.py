@@ -18,22 +18,12 @@ from typing import Self
 from sqlalchemy import Connection, Engine
 from sqlmodel import Session, text
 
-from distribution.audit import tables as audit_tables  # noqa: F401 - they fill it too
 from distribution.audit.session import AuditedSession
-from distribution.backup import tables as backup_tables  # noqa: F401 - and it
-from distribution.calendars import calendar_tables  # noqa: F401 - they fill the metadata
-from distribution.control import control_tables  # noqa: F401 - they fill the metadata
-from distribution.database import engines, schema, tables  # noqa: F401 - they fill the metadata
+from distribution.database import engines, every_table, schema  # noqa: F401 - all of them
 from distribution.database.engines import answers, is_postgres
 from distribution.database.kept_connections import KeptConnections
-from distribution.desk import remote_tables  # noqa: F401 - and they
-from distribution.desk import tables as desk_tables  # noqa: F401 - and they
-from distribution.emergency import review_tables  # noqa: F401 - they fill the metadata
 from distribution.errors import Misconfigured, Unavailable
-from distribution.notify import tables as notify_tables  # noqa: F401 - and they
-from distribution.people import tables as people_tables  # noqa: F401 - and they
 from distribution.settings import Settings
-from distribution.sites import component_tables  # noqa: F401 - they fill the metadata
 
 DATABASE_FILE = "hsp.db"
 

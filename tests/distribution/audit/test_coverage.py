@@ -3,9 +3,9 @@
 from sqlmodel import SQLModel
 
 from distribution.audit.coverage import AUDITED, EXEMPT
-from distribution.database import sessions as database
+from distribution.database import every_table
 
-assert database  # it fills the metadata
+assert every_table  # it fills the metadata
 
 
 def test_every_table_is_audited_or_exempt_and_never_both() -> None:
