@@ -9,6 +9,7 @@ import click
 
 from distribution.doctor.checks import ALL
 from distribution.doctor.findings import Context, Finding, Level, exit_status, run
+from distribution.errors import Misconfigured
 from distribution.server import utc_now
 from distribution.settings import Settings
 from manifests.terminal import shown
@@ -33,6 +34,8 @@ def doctor(settings: Settings, only: tuple[str, ...], send_to: str, as_json: boo
     its own in the store, which it removes again. Ends with 0 (well), 1 (warnings), 2 (something is
     broken) or 3 (something could not be looked at).
     """
+    if not settings.home.is_dir():  # looking must not make one
+        raise Misconfigured(f"there is no server at {settings.home}", hint="run 'hsp init'")
     chosen = [
         (name, check)
         for name, check in ALL

@@ -601,3 +601,10 @@ def test_a_clock_that_is_wrong(on_postgres: Deployment) -> None:
     on_postgres.house.clock.forward(-100)
     [found] = on_postgres.look("clocks")
     assert (found.level, "ahead of" in found.says) == (Level.BROKEN, True)
+
+
+def test_a_home_that_is_not_there_is_said_and_not_made(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["--home", str(tmp_path / "none"), "doctor"])
+    assert done.exit_code != 0
+    assert "there is no server at" in done.output
+    assert list(tmp_path.iterdir()) == []
