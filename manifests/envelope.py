@@ -10,7 +10,6 @@ import binascii
 import re
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from securesystemslib.dsse import Envelope
@@ -123,24 +122,3 @@ def _decoded(text: bytes) -> bytes | None:
     except binascii.Error:
         return None
     return data if base64.b64encode(data) == text else None
-
-
-class Verifier:
-    """A site's key, made ready once: it takes what ``open_sealed`` takes, and nothing else."""
-
-    __slots__ = ("_key", "_keyid")
-
-    def __init__(self, public_hex: str) -> None:
-        self._keyid = site_key(public_hex).keyid
-        self._key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_hex))
-
-    def signed(self, sealed: Unwrapped) -> bool:
-        """Whether this key has signed it."""
-        if sealed.keyid != self._keyid:
-            return False
-        sizes = len(sealed.body_type), sealed.body_type, len(sealed.payload), sealed.payload
-        try:
-            self._key.verify(sealed.signature, b"DSSEv1 %d %b %d %b" % sizes)
-        except InvalidSignature:
-            return False
-        return True

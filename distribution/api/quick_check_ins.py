@@ -16,6 +16,7 @@ from distribution.people.rates import Rate
 from distribution.quick.check_in_batches import CheckIns
 from distribution.quick.memory import HEARD_IN_FULL, Answers, Memory
 from distribution.quick.plain_news import Heard
+from distribution.quick.signatures import is_signed
 from distribution.quick.signs_of_life import Sign
 from distribution.quick.site_memory import Known
 from distribution.quick.snapshots import Snapshot
@@ -96,7 +97,7 @@ class QuickCheckIns:
         except (ManifestError, UnicodeError):
             return None
         known = self._memory.sites.by_id.get(said.site_id)
-        if known is None or not known.verifier.signed(sealed):
+        if known is None or not is_signed(sealed, known.public_key):
             return None
         try:
             self._rate.take(known.site_id)
@@ -151,7 +152,11 @@ class QuickCheckIns:
         if sealed is None or said is None:
             return None
         known = self._memory.sites.by_id.get(_name_in(sealed.payload))
-        if known is None or not _says_the_same(known, said) or not known.verifier.signed(sealed):
+        if (
+            known is None
+            or not _says_the_same(known, said)
+            or not is_signed(sealed, known.public_key)
+        ):
             return None
         return known, said, sealed.payload
 

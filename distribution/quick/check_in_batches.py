@@ -43,7 +43,7 @@ class CheckIns(Gathering[Heard, CheckInAnswer | None]):
     def __init__(
         self, database: Database, settings: Settings, newest: Callable[[datetime], Newest]
     ) -> None:
-        super().__init__(self.hear, None, 1, "check-ins")
+        super().__init__(self.hear, None, "check-ins")
         self._database, self._settings, self._newest = database, settings, newest
         self._snapshot: Snapshot | None = None
 

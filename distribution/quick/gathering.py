@@ -1,4 +1,8 @@
-"""Things that come one by one and are done together: while some are under way, others gather."""
+"""Things that come one by one and are done together: while some are under way, others gather.
+
+There is one group under way at a time: two would be smaller, and most of a small one is the group
+itself.
+"""
 
 import asyncio
 import logging
@@ -17,30 +21,27 @@ R = TypeVar("R")
 
 
 class Gathering(Generic[T, R]):
-    """For the thread of one loop; the work is done in threads of its own."""
+    """For the thread of one loop; the work is done in a thread of its own."""
 
-    def __init__(
-        self, work: Callable[[Sequence[T]], Sequence[R]], undone: R, in_flight: int, what: str
-    ) -> None:
-        """Of ``in_flight`` groups at once.
+    def __init__(self, work: Callable[[Sequence[T]], Sequence[R]], undone: R, what: str) -> None:
+        """Nothing is under way.
 
         Args:
             work: gives a result for each; in another thread.
             undone: the result of each one of a group whose work has failed.
+            what: they are called in the log.
         """
-        self._work, self._undone, self._in_flight, self._what = work, undone, in_flight, what
+        self._work, self._undone, self._what = work, undone, what
         self._waiting: list[tuple[T, asyncio.Future[R]]] = []
-        self._workers: set[asyncio.Task[None]] = set()
-        self._threads: ThreadPoolExecutor | None = None
+        self._worker: asyncio.Task[None] | None = None
+        self._thread: ThreadPoolExecutor | None = None
 
     async def do(self, one: T) -> R:
         """What came of it."""
         done: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((one, done))
-        if len(self._workers) < self._in_flight:
-            worker = asyncio.create_task(self._go_on())
-            self._workers.add(worker)
-            worker.add_done_callback(self._workers.discard)
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._go_on())
         return await done
 
     async def _go_on(self) -> None:
@@ -50,12 +51,13 @@ class Gathering(Generic[T, R]):
             for (_, done), result in zip(group, results, strict=True):
                 if not done.done():
                     done.set_result(result)
+        self._worker = None
 
     async def _done(self, group: Sequence[T]) -> Sequence[R]:
         loop = asyncio.get_running_loop()
-        self._threads = self._threads or ThreadPoolExecutor(self._in_flight, self._what)
+        self._thread = self._thread or ThreadPoolExecutor(1, self._what)
         try:
-            return await loop.run_in_executor(self._threads, self._work, group)
+            return await loop.run_in_executor(self._thread, self._work, group)
         except UpdateError as error:
             log.warning("%d %s: %s", len(group), self._what, error)
         except Exception:
@@ -64,6 +66,6 @@ class Gathering(Generic[T, R]):
 
     def close(self) -> None:
         """What is under way comes to its end."""
-        if self._threads is not None:
-            self._threads.shutdown()
-            self._threads = None
+        if self._thread is not None:
+            self._thread.shutdown()
+            self._thread = None

@@ -6,11 +6,11 @@ only added here, and a unique constraint keeps them apart, so on PostgreSQL batc
 each other nor for whoever writes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import (
@@ -32,12 +32,9 @@ from distribution.database.engines import is_postgres
 from distribution.database.many_rows import ManyRows, Ready
 from distribution.database.sessions import Database
 from distribution.quick.gathering import Gathering
+from distribution.quick.spelled_reports import Spelled
 from distribution.sites.enrolment import STORING
 from manifests.install_report import InstallReport
-
-IN_FLIGHT = 2
-"""Batches under way on PostgreSQL: while one is verified, the other is written. More would only be
-smaller, and most of a small one is the batch itself. SQLite has one writer."""
 
 _RECEIPTS: Table = SQLModel.metadata.tables["receipt"]
 _SITES: Table = SQLModel.metadata.tables["site"]
@@ -58,7 +55,7 @@ class Outcome(Enum):
 class Signed:
     """A report whose signature is verified, by ``public_key``."""
 
-    report: InstallReport
+    report: InstallReport | Spelled
     envelope: bytes
     sha256: str
     public_key: str
@@ -169,34 +166,9 @@ def _plain(rows: ManyRows, one: Signed) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class Offered:
-    """A report that nobody has verified yet.
-
-    Attributes:
-        signed: what it is once it is verified.
-        admit: verifies and counts it, in a thread beside others; says whether to store it.
-    """
-
-    signed: Signed
-    admit: Callable[[], bool]
-
-
-class Batches(Gathering[Offered, Outcome]):
+class Batches(Gathering[Signed, Outcome]):
     """Gathers reports while earlier ones are written. What fails as a group is unclear: each of
-    it is then taken by itself.
-
-    Signatures are verified in the thread that writes: for as long as that takes, Python's lock is
-    free, and the thread of the loop goes on.
-    """
+    it is then taken by itself."""
 
     def __init__(self, database: Database) -> None:
-        most = IN_FLIGHT if is_postgres(database.engine) else 1
-        super().__init__(self._taken, Outcome.UNCLEAR, most, "reports")
-        self._database = database
-
-    def _taken(self, batch: Sequence[Offered]) -> list[Outcome]:
-        good = [each.admit() for each in batch]
-        signed = [each.signed for each, is_good in zip(batch, good, strict=True) if is_good]
-        outcomes = iter(store(self._database, signed) if signed else [])
-        return [next(outcomes) if is_good else Outcome.UNCLEAR for is_good in good]
+        super().__init__(partial(store, database), Outcome.UNCLEAR, "reports")

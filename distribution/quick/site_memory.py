@@ -17,7 +17,6 @@ from sqlmodel import Session, col
 
 from distribution.control.control_tables import SiteSession
 from distribution.database.tables import Site
-from manifests.envelope import Verifier
 from manifests.repetition import spoken
 
 _AT_ONCE = 500
@@ -35,7 +34,7 @@ class Known:
     """
 
     __slots__ = (
-        "_verifier", "at", "client_id", "digest", "hold", "public_key", "read_at", "runs", "site_id"
+        "at", "client_id", "digest", "hold", "public_key", "read_at", "runs", "site_id"
     )  # fmt: skip
 
     def __init__(
@@ -45,14 +44,6 @@ class Known:
         self.public_key, self.digest, self.at = public_key, digest, at
         self.read_at = time.monotonic()
         self.runs = ""
-        self._verifier: Verifier | None = None
-
-    @property
-    def verifier(self) -> Verifier:
-        """Its key, ready."""
-        if self._verifier is None:
-            self._verifier = Verifier(self.public_key)
-        return self._verifier
 
 
 class Token(NamedTuple):
