@@ -124,8 +124,11 @@ class Draining(uvicorn.Server):
 
 
 def _config(app: object) -> uvicorn.Config:
+    from distribution.api.one_packet import OnePacket
+
     return uvicorn.Config(
         app,  # type: ignore[arg-type] # an ASGI application, which uvicorn types more narrowly
+        http=OnePacket,
         log_config=None,
         access_log=False,
         server_header=False,
