@@ -135,15 +135,21 @@ def _has_work(agent: Agent) -> bool:
     return bool(waiting) or KeyChange(agent).is_open or agent.ourselves.is_replaced
 
 
+def is_as_opened(agent: Agent) -> bool:
+    """Whether what is read once, when an agent begins, says now what it said then."""
+    try:
+        has_settings = agent.settings_problem or AgentSettings.read(agent.state) == agent.settings
+        return bool(has_settings) and read_enrolment(agent.state) == agent.enrolment
+    except (AgentError, StateUnusable):
+        return False
+
+
 def _is_what_it_went_by(poll: "Poll") -> bool:
     """Whether what people can write says now what it said to this poll."""
     agent = poll.agent
     try:
-        settings = AgentSettings.read(agent.state)
         return (
-            settings.line == agent.fetcher.settings
-            and settings.urls(agent.enrolment) == agent.urls
-            and read_enrolment(agent.state) == agent.enrolment
+            is_as_opened(agent)
             and read_policy(agent.state, agent.clock()) == poll.chooser.policy
             and load_key(agent.state / KEY_FILE).public_hex == agent.reporter.key.public_hex
         )

@@ -70,6 +70,9 @@ class Watched:
     def answer(self, **changed: object) -> None:
         self.plane.answer = self.plane.answer.model_copy(update=changed)
 
+    def linger(self, seconds: float) -> None:
+        (self.folder / "agent.toml").write_text(f"linger_seconds = {seconds}\n")
+
     def offer(self, version: str, **how: object) -> None:
         self.repository.release("notes", version, {"a": b"2"})
         self.repository.roll_out("notes", version, **how)  # type: ignore[arg-type]
@@ -81,9 +84,7 @@ def watched(
 ) -> Watched:
     repository.release("notes", "1.0", {"a": b"1"})
     repository.roll_out("notes", "1.0")
-    site.poll()
-    site.poll()
-    return Watched(site, repository, web, plane)
+    return _quiet(Watched(site, repository, web, plane))
 
 
 @pytest.fixture
@@ -93,9 +94,14 @@ def running(
     """Another one, with a program that runs."""
     repository.release("notes", "1.0", {"app.py": PROGRAM}, **program_fields())
     repository.roll_out("notes", "1.0")
-    site.poll()
-    site.poll()
-    return Watched(site, repository, web, plane)
+    return _quiet(Watched(site, repository, web, plane))
+
+
+def _quiet(it: Watched) -> Watched:
+    it.linger(0)
+    it.site.poll()
+    it.site.poll()
+    return it
 
 
 def _now() -> datetime:
@@ -584,6 +590,77 @@ def test_it_works_in_a_child_while_there_is_work_and_is_alone_otherwise(watched:
         begun = len(watched.plane.check_ins)
         assert _eventually(lambda: len(watched.plane.check_ins) > begun + 2)
         assert _children(agent.pid) == []
+    finally:
+        agent.send_signal(signal.SIGTERM)
+        output, _ = agent.communicate(timeout=20)
+    assert (agent.returncode, "Traceback" in output) == (0, False), output
+
+
+def _lingering(watched: Watched, seconds: float) -> "tuple[subprocess.Popen[str], int]":
+    """An agent that polls each second, and its child, which has nothing to do any more."""
+    watched.linger(seconds)
+    watched.answer(poll_seconds=1)
+    watched.offer("2.0")
+    agent = watched.site.start("run")
+    assert _eventually(lambda: "confirmed" in watched.plane.phases("2.0"))
+    assert _eventually(lambda: watched.note is not None)
+    (child,) = _children(agent.pid)
+    return agent, child
+
+
+def test_a_site_that_polls_often_keeps_its_child_until_no_news_has_come_for_a_while(
+    watched: Watched,
+) -> None:
+    agent, child = _lingering(watched, 5)
+    try:
+        begun = len(watched.plane.check_ins)
+        assert _eventually(lambda: len(watched.plane.check_ins) > begun + 2)
+        assert _children(agent.pid) == [child], "nothing is to be done, and it polls"
+        news = time.monotonic()
+        watched.repository.roll_out("notes", "2.0", state=RolloutState.PAUSED)
+        assert _eventually(lambda: _children(agent.pid) == [])
+        assert 5 - 1 <= time.monotonic() - news < 20, "the last poll before it is over ends it"
+        begun = len(watched.plane.check_ins)
+        assert _eventually(lambda: len(watched.plane.check_ins) > begun + 2)
+        assert _children(agent.pid) == []
+    finally:
+        agent.send_signal(signal.SIGTERM)
+        output, _ = agent.communicate(timeout=20)
+    assert (agent.returncode, "Traceback" in output) == (0, False), output
+
+
+def test_a_site_that_polls_rarely_has_no_child_between_two_polls(watched: Watched) -> None:
+    (watched.folder / "agent.toml").unlink()  # as sites have it
+    watched.answer(poll_seconds=900)
+    watched.site.poll()
+    (watched.folder / QUIET_FILE).unlink()
+    agent = watched.site.start("run")
+    try:
+        begun = len(watched.plane.check_ins)
+        assert _eventually(lambda: len(watched.plane.check_ins) > begun)
+        assert _eventually(lambda: _children(agent.pid) == [], 10)
+    finally:
+        agent.send_signal(signal.SIGTERM)
+        output, _ = agent.communicate(timeout=20)
+    assert (agent.returncode, "next poll in" in output) == (0, True), output
+
+
+def test_an_order_to_stop_ends_a_child_that_only_stays_for_a_while(watched: Watched) -> None:
+    agent, child = _lingering(watched, 600)
+    agent.send_signal(signal.SIGTERM)
+    output, _ = agent.communicate(timeout=20)
+    assert (agent.returncode, "Traceback" in output) == (0, False), output
+    assert not Path(f"/proc/{child}").exists()
+
+
+def test_a_child_that_stays_does_not_go_by_settings_of_before(watched: Watched) -> None:
+    agent, child = _lingering(watched, 600)
+    try:
+        watched.linger(0)
+        assert _eventually(lambda: not Path(f"/proc/{child}").exists(), 10)
+        begun = len(watched.plane.check_ins)
+        assert _eventually(lambda: len(watched.plane.check_ins) > begun + 3)
+        assert _eventually(lambda: _children(agent.pid) == [])
     finally:
         agent.send_signal(signal.SIGTERM)
         output, _ = agent.communicate(timeout=20)
