@@ -25,7 +25,7 @@ from client_updater.commands import Order
 from client_updater.errors import ExpiredMetadata, Rollback
 from client_updater.light_poll import LightPoll
 from client_updater.quiet import QUIET_FILE, Changed, Quiet, Service, read_quiet
-from client_updater.settings import last_policy
+from client_updater.settings import last_policy, read_enrolment
 from client_updater.stop import Stop
 from client_updater.watch import Watch
 from manifests.audit_checkpoint import CHECKPOINT_TYPE, AuditCheckpoint
@@ -748,14 +748,34 @@ def test_an_order_to_stop_ends_a_child_that_only_stays_for_a_while(watched: Watc
     assert not Path(f"/proc/{child}").exists()
 
 
-def test_a_child_that_stays_does_not_go_by_settings_of_before(watched: Watched) -> None:
+def _enrolled_anew(it: Watched) -> None:
+    path = it.folder / "enrolment.json"
+    enrolment = read_enrolment(it.site.state)
+    path.write_bytes(enrolment.model_copy(update={"poll_seconds": 7}).to_bytes())
+
+
+@pytest.mark.parametrize(
+    ("change", "stays"),
+    [
+        (lambda it: it.linger(0), False),
+        (_write("agent.toml", "nonsense = 1\n"), True),
+        (_enrolled_anew, True),
+    ],
+    ids=["settings", "a mistake in them", "the enrolment"],
+)
+def test_a_child_does_not_stay_when_what_it_was_opened_with_has_changed(
+    watched: Watched, change: Callable[[Watched], None], stays: bool
+) -> None:
     agent, child = _lingering(watched, 600)
     try:
-        watched.linger(0)
+        change(watched)
         assert _eventually(lambda: not Path(f"/proc/{child}").exists(), 10)
         begun = len(watched.plane.check_ins)
+        assert _eventually(lambda: len(watched.plane.check_ins) > begun + 1)
+        assert _eventually(lambda: bool(_children(agent.pid)) is stays)
+        others, begun = _children(agent.pid), len(watched.plane.check_ins)
         assert _eventually(lambda: len(watched.plane.check_ins) > begun + 3)
-        assert _eventually(lambda: _children(agent.pid) == [])
+        assert _children(agent.pid) == others, "once is enough"
     finally:
         agent.send_signal(signal.SIGTERM)
         output, _ = agent.communicate(timeout=20)
