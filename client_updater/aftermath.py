@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 from client_updater import AGENT_VERSION
 from client_updater.agent import Agent
+from client_updater.choice import EARLY
 from client_updater.errors import AgentError, StateUnusable, Unreachable
 from client_updater.identity import KEY_FILE, load_key
+from client_updater.journal import Step
 from client_updater.key_rotation import KeyChange
 from client_updater.offers import Offers
 from client_updater.quiet import (
@@ -128,22 +130,28 @@ def _would_be_heard_the_same(poll: "Poll", answer: CheckInAnswer) -> bool:
 
 
 def _has_work(agent: Agent) -> bool:
-    """Whether anything is unfinished, or waits to be sent."""
+    """Whether anything is unfinished, or waits to be sent; what is staged waits for a decision."""
     book = StepBook(agent.state / "steps")
-    waiting = [*agent.journal.unfinished(), *agent.reporter.outbox.pending()]
-    waiting += [*book.pending(), *book.cut_off()]
+    begun = [each for each in agent.journal.unfinished() if each.step is not Step.STAGE]
+    waiting = [*begun, *agent.reporter.outbox.pending(), *book.pending(), *book.cut_off()]
     return bool(waiting) or KeyChange(agent).is_open or agent.ourselves.is_replaced
+
+
+def is_as_opened(agent: Agent) -> bool:
+    """Whether what is read once, when an agent begins, says now what it said then."""
+    try:
+        has_settings = agent.settings_problem or AgentSettings.read(agent.state) == agent.settings
+        return bool(has_settings) and read_enrolment(agent.state) == agent.enrolment
+    except (AgentError, StateUnusable):
+        return False
 
 
 def _is_what_it_went_by(poll: "Poll") -> bool:
     """Whether what people can write says now what it said to this poll."""
     agent = poll.agent
     try:
-        settings = AgentSettings.read(agent.state)
         return (
-            settings.line == agent.fetcher.settings
-            and settings.urls(agent.enrolment) == agent.urls
-            and read_enrolment(agent.state) == agent.enrolment
+            is_as_opened(agent)
             and read_policy(agent.state, agent.clock()) == poll.chooser.policy
             and load_key(agent.state / KEY_FILE).public_hex == agent.reporter.key.public_hex
         )
@@ -174,18 +182,35 @@ def _still_until(poll: "Poll", answer: CheckInAnswer) -> datetime | None:
 
 
 def _turns(poll: "Poll", offers: Offers, now: datetime) -> list[datetime] | None:
-    """When the decision on any release may change by itself; None for what a window decides."""
+    """When the decision on any release may change by itself, or one may be fetched ahead; None
+    where a poll has something to do already."""
     if offers.plan is None:
         return []
     site, found = poll.chooser.site(offers.product), []
     for release in offers.releases:
         answer = decide(release, offers.plan, site, now)
-        if isinstance(answer, Install) or answer.gate == window_open.__name__:
+        if isinstance(answer, Install):
+            return None
+        if answer.gate == window_open.__name__ and not _is_fetched(poll, offers, now):
             return None
         opening = answer.until if isinstance(answer, Wait) else None
-        moments = (opening, release.manifest.expires_at)
+        fetching = opening - EARLY if opening is not None else None
+        moments = (opening, fetching, release.manifest.expires_at)
         found += [moment for moment in moments if moment is not None and moment > now]
     return found
+
+
+def _is_fetched(poll: "Poll", offers: Offers, now: datetime) -> bool:
+    """Whether all is here that may be fetched before the window opens, or it is far away.
+
+    The opening itself follows from windows and freezes alone: it does not move while time passes.
+    """
+    decision = poll.chooser.decide(offers)
+    release = poll.chooser.early(offers, decision)
+    if release is not None:
+        return poll.installer.preparation.is_ready(release)
+    opening = decision.until if isinstance(decision, Wait) else None
+    return opening is None or opening - now > EARLY  # else it is put off, and may go on any time
 
 
 def _expiries(agent: Agent, now: datetime) -> Iterator[datetime]:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 from client_updater.confirmation import Confirmation
 from client_updater.downloads import Downloads
@@ -52,8 +51,7 @@ class Agent:
     services: Services
     pause: Pause
     clock: Callable[[], datetime]
-    dpkg_root: Path | None = None
-    """Another system than this one for Debian packages."""
+    settings: AgentSettings
     settings_problem: PolicyInvalid | None = None
     """A mistake in ``agent.toml``: the agent works with the defaults and installs nothing."""
     downloads: Downloads = field(init=False)
@@ -110,7 +108,9 @@ class Agent:
             services=self.services,
             reporter=self.reporter,
             preparation=Preparation(self.slots, self.downloads, self.journal, platform, trusted),
-            placing=Placing(self.services.programs, self.state / "snapshots", self.dpkg_root),
+            placing=Placing(
+                self.services.programs, self.state / "snapshots", self.settings.dpkg_folder
+            ),
             confirmation=confirmation,
             clock=self.clock,
             policy=policy,
@@ -277,7 +277,7 @@ def open_agent(
         services=Services(Programs(state / "run", state / "logs", boot)),
         pause=pause,
         clock=clock,
-        dpkg_root=Path(settings.dpkg_root) if settings.dpkg_root else None,
+        settings=settings,
         settings_problem=problem,
     )
 

@@ -1,7 +1,9 @@
 """Poll after poll, the whole way each, until somebody says stop or there is nothing to do any more.
 
 ``hsp-updater run`` has this in a process of its own, which ends when the site is quiet and gives
-back what it took; ``watch`` then sees whether it still is, and starts another one.
+back what it took; ``watch`` then sees whether it still is, and starts another one. A start is half
+a second of a processor, so where a site polls often, one process stays for a while
+(``linger_seconds``): the next news is likely to come soon after the last.
 
 This is the one place of the agent that catches every exception: a mistake of ours in one poll must
 not end the agent at a machine that nobody visits. It is logged with its traceback and the next
@@ -12,14 +14,16 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from random import Random, SystemRandom
 from typing import TypeVar
 
+from client_updater.aftermath import is_as_opened
 from client_updater.agent import Agent
 from client_updater.errors import AgentError, AlreadyRunning, Stopping
 from client_updater.pace import Outlook, next_delay
 from client_updater.poll import poll
-from client_updater.quiet import QUIET_FILE
+from client_updater.quiet import read_quiet
 from client_updater.settings import last_policy
 from client_updater.status import LastPoll
 from client_updater.stop import Stop
@@ -42,25 +46,38 @@ class Loop:
     random: Random = field(default_factory=SystemRandom)
     _restarts: dict[str, tuple[float, float]] = field(default_factory=dict)
     """Per product, the pause after its last restart and the moment when that ends."""
+    _heard: tuple[object, ...] = ()
+    _news_at: float = field(default_factory=time.monotonic)
+    """The last poll that there was something to do for; the first one is one."""
 
     def run(self) -> None:
         """Poll until stopped, replaced, or quiet. Somebody holds the agent's lock meanwhile.
+
+        It ends as well where it was opened with what is not so any more: another begins anew.
 
         Raises:
             StateUnusable: the folder is no longer fit to be trusted.
         """
         while not self.stop():
             delay = self._poll()
-            if self.agent.ourselves.is_replaced or self._is_quiet():
+            if self.agent.ourselves.is_replaced or not is_as_opened(self.agent):
                 return
+            if delay >= self._stays_for():
+                return  # whoever watches waits in less than half of the memory
             log.info("next poll in %.0f s", delay)
             self._wait(delay)
 
-    def _is_quiet(self) -> bool:
-        """Whether the poll has left its note, and no program was restarted for a while."""
-        now = time.monotonic()
+    def _stays_for(self) -> float:
+        """Seconds until this process may end: it may not before a poll has left its note, and no
+        program was restarted for a while."""
+        now, quiet = time.monotonic(), read_quiet(self.agent.state)
         ends = (until + _LONGEST_RESTART_PAUSE for _, until in self._restarts.values())
-        return all(now > end for end in ends) and (self.agent.state / QUIET_FILE).exists()
+        if quiet is None or any(now <= end for end in ends):
+            self._news_at = now
+            return inf
+        if quiet.heard != self._heard:
+            self._heard, self._news_at = quiet.heard, now
+        return self._news_at + self.agent.settings.linger_seconds - now
 
     def _poll(self) -> float:
         began = time.monotonic()

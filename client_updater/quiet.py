@@ -94,6 +94,11 @@ class Quiet:
         """Not a moment longer is it as noted."""
         return min(self.until, self.fresh_until)
 
+    @property
+    def heard(self) -> tuple[object, ...]:
+        """What repository and server have said that may ask something of this site."""
+        return self.root_version, self.roles, self.answer
+
     def to_bytes(self) -> bytes:
         """For the disk, with a sum: a note that suffered must not be believed by halves."""
         plain = asdict(self)

@@ -7,6 +7,7 @@ agent reaches the outside; all of it is optional.
 
 from dataclasses import fields
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import Field
@@ -62,7 +63,7 @@ class Enrolment(Document):
 
 
 class AgentSettings(Document):
-    """How the agent reaches the outside world: ``agent.toml``."""
+    """How the agent works on this machine, and reaches the outside world: ``agent.toml``."""
 
     proxy: HttpUrl | None = None
     """An HTTP proxy for everything that leaves the site."""
@@ -83,6 +84,9 @@ class AgentSettings(Document):
     tries: Annotated[int, Field(ge=1, le=10)] = LineSettings.tries
     dpkg_root: AbsoluteFolder | None = None
     """Where Debian packages go, as ``dpkg --root`` means it; this system unless said otherwise."""
+    linger_seconds: Annotated[float, Field(ge=0, le=24 * 3600)] = 60
+    """So long after the last news the large process of ``run`` goes on, if it polls that often: a
+    start of it is half a second of a processor. 0 gives its memory back at once."""
 
     @classmethod
     def read(cls, state: StateFolder) -> Self:
@@ -97,6 +101,11 @@ class AgentSettings(Document):
             return cls()
         except ManifestError as error:
             raise PolicyInvalid(f"{state / SETTINGS_FILE}: {error.message}") from error
+
+    @property
+    def dpkg_folder(self) -> Path | None:
+        """Another system than this one for Debian packages."""
+        return Path(self.dpkg_root) if self.dpkg_root else None
 
     @property
     def line(self) -> LineSettings:

@@ -9,6 +9,9 @@ ones that it asks for. Ours does more in a poll: it holds all that lies in its s
 it was when plan and manifests were last read, signs a check-in and sends it (the server here gives
 no sessions, by which most check-ins need no signature), and writes down that all is well.
 
+Sites poll once in some minutes, not each second. So that ours is what it is there, no process of it
+stays for the next poll (``linger_seconds = 0``).
+
 Memory is resident after ten polls and after a new timestamp that brought nothing else, of all
 processes that a client has then. Processor time is the kernel's count for the whole process, from
 after that timestamp to the last poll, with that of children that have ended. A start ends with the
@@ -148,6 +151,7 @@ def scene() -> Iterator[Scene]:
         plane.answer = plane.answer.model_copy(update={"poll_seconds": POLL_SECONDS})
         top = Path(place).absolute()
         site = SimulatedSite(top / "ours", repository, web, plane).enrol()
+        (site.folder / "agent.toml").write_text("linger_seconds = 0\n")
         site.poll()
         site.poll()  # it found nothing more to do
         assert site.current() == "1.0"

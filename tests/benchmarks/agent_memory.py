@@ -1,6 +1,8 @@
 """How much memory the agent takes: idle between polls, and at its peak while updating by 1 GiB.
 
 Counted are all of its processes: the one that watches, and while there is work the one that works.
+It ends at once here (``linger_seconds = 0``), as it does by itself at sites that poll less often
+than once a minute.
 
     python -m tests.benchmarks.agent_memory [AGENT ...]
 
@@ -62,6 +64,7 @@ def _measure(folder: Path, command: Sequence[str]) -> dict[str, float]:
     with Web(repository.files) as web, ControlPlane() as plane:
         plane.answer = plane.answer.model_copy(update={"poll_seconds": 2})
         site = SimulatedSite(folder / "state", repository, web, plane).enrol()
+        (site.folder / "agent.toml").write_text("linger_seconds = 0\n")
         environment = {**os.environ, "MALLOC_ARENA_MAX": "1"}  # as the unit sets it
         with subprocess.Popen([*command, "--state", site.folder, "run"], env=environment) as agent:
             try:

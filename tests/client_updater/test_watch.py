@@ -4,6 +4,7 @@ import errno
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,13 +25,16 @@ from client_updater.commands import Order
 from client_updater.errors import ExpiredMetadata, Rollback
 from client_updater.light_poll import LightPoll
 from client_updater.quiet import QUIET_FILE, Changed, Quiet, Service, read_quiet
+from client_updater.settings import last_policy, read_enrolment
 from client_updater.stop import Stop
 from client_updater.watch import Watch
 from manifests.audit_checkpoint import CHECKPOINT_TYPE, AuditCheckpoint
 from manifests.check_in import CheckIn
 from manifests.envelope import seal
 from manifests.errors import UpdateError
+from manifests.freeze import Freeze
 from manifests.rollout import RolloutState, Wave
+from manifests.site import SitePolicy
 from manifests.target_paths import Lane
 from tests.client_updater.test_crashes import Died, DyingDisk, RefusingDisk
 from tests.client_updater.test_early import _window
@@ -39,6 +43,10 @@ from tests.simulators.control_plane import ControlPlane
 from tests.simulators.repository import SimulatedRepository
 from tests.simulators.site import PROGRAM, SimulatedSite, program_fields
 from tests.simulators.web import Replaced, Status, Web, WrongDate
+
+FREEZE = Freeze(
+    zone="UTC", starts=datetime.fromisoformat("2026-01-01T00:00:00"), duration_seconds=3600
+)
 
 
 @dataclass
@@ -70,6 +78,9 @@ class Watched:
     def answer(self, **changed: object) -> None:
         self.plane.answer = self.plane.answer.model_copy(update=changed)
 
+    def linger(self, seconds: float) -> None:
+        (self.folder / "agent.toml").write_text(f"linger_seconds = {seconds}\n")
+
     def offer(self, version: str, **how: object) -> None:
         self.repository.release("notes", version, {"a": b"2"})
         self.repository.roll_out("notes", version, **how)  # type: ignore[arg-type]
@@ -81,9 +92,7 @@ def watched(
 ) -> Watched:
     repository.release("notes", "1.0", {"a": b"1"})
     repository.roll_out("notes", "1.0")
-    site.poll()
-    site.poll()
-    return Watched(site, repository, web, plane)
+    return _quiet(Watched(site, repository, web, plane))
 
 
 @pytest.fixture
@@ -93,9 +102,14 @@ def running(
     """Another one, with a program that runs."""
     repository.release("notes", "1.0", {"app.py": PROGRAM}, **program_fields())
     repository.roll_out("notes", "1.0")
-    site.poll()
-    site.poll()
-    return Watched(site, repository, web, plane)
+    return _quiet(Watched(site, repository, web, plane))
+
+
+def _quiet(it: Watched) -> Watched:
+    it.linger(0)
+    it.site.poll()
+    it.site.poll()
+    return it
 
 
 def _now() -> datetime:
@@ -389,7 +403,7 @@ def test_a_note_that_suffered_or_is_anothers_is_none(watched: Watched, spoilt: b
     "restless",
     [
         lambda it: it.offer("2.0"),
-        lambda it: it.site.write_policy(_window(30)) or it.offer("2.0"),
+        lambda it: it.site.write_policy(_window(23)) or it.offer("2.0"),
         lambda it: it.site.write_policy("[[windows]]"),
         lambda it: it.plane.steps.append(step("verify", "notes")),
         lambda it: it.answer(hold="stocktaking"),
@@ -398,7 +412,7 @@ def test_a_note_that_suffered_or_is_anothers_is_none(watched: Watched, spoilt: b
         _write("agent.toml", "nonsense = 1\n"),
     ],
     ids=[
-        *("an installation", "a window to come", "a wrong policy", "a step", "another answer"),
+        *("an installation", "something to fetch", "a wrong policy", "a step", "another answer"),
         *("no server", "no repository", "wrong settings"),
     ],
 )
@@ -432,6 +446,93 @@ def test_an_opening_and_an_expiry_are_the_ends_of_a_note(watched: Watched) -> No
         with pytest.raises(Changed):
             watched.light().look()
         assert watched.site.poll().problem == "expired_metadata"
+
+
+def _opening(policy: SitePolicy) -> datetime:
+    (window,) = policy.windows
+    return window.starts.replace(tzinfo=UTC)
+
+
+def test_what_waits_for_a_window_is_watched_until_it_may_be_fetched_and_until_the_window_opens(
+    watched: Watched,
+) -> None:
+    soon = timedelta(seconds=4 * watched.plane.answer.poll_seconds)
+    watched.site.write_policy(_window(72))
+    watched.offer("2.0")
+    watched.site.poll()
+    note, opening = watched.note, _opening(last_policy(watched.site.state))
+    assert note is not None
+    assert note.end <= note.made_at + timedelta(hours=24)
+
+    with time_machine.travel(opening - timedelta(hours=30), tick=False):
+        watched.repository.sign_timestamp()
+        watched.site.poll()
+        note = watched.note
+        assert note is not None
+        assert note.until == opening - timedelta(hours=24) - soon
+    with time_machine.travel(opening - timedelta(hours=23), tick=False):
+        watched.repository.sign_timestamp()
+        watched.site.poll()
+        assert watched.note is None, "it has fetched it"
+        watched.site.poll()
+        note = watched.note
+        assert note is not None
+        assert note.until == opening - soon
+        watched.light().look()
+        said = watched.plane.check_ins[-1]
+        watched.site.poll()
+        assert _known(said) == _known(watched.plane.check_ins[-1])
+        assert watched.note is not None
+    with time_machine.travel(opening - soon, tick=False):
+        with pytest.raises(Changed):
+            watched.light().look()
+        watched.repository.sign_timestamp()
+        watched.site.poll()
+        assert watched.note is None, "from now on it polls the whole way"
+    with time_machine.travel(opening, tick=False):
+        watched.site.poll()
+        assert watched.site.current() == "2.0"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda it: it.site.write_policy(""),
+        lambda it: it.repository.roll_out("notes", "2.0", state=RolloutState.STOPPED),
+        lambda it: it.offer("2.1"),
+        lambda it: it.answer(freezes=(FREEZE,)),
+        lambda it: (it.folder / "journal/notes.json").unlink(),
+        lambda it: shutil.rmtree(it.folder / "slots/notes/2.0"),
+    ],
+    ids=["the window", "a stop", "a newer one", "a freeze", "the attempt", "what was staged"],
+)
+def test_what_waits_for_its_window_is_staged_and_all_that_changes_that_is_seen(
+    watched: Watched, change: Callable[[Watched], object]
+) -> None:
+    watched.site.write_policy(_window(3))
+    watched.offer("2.0")
+    watched.site.poll()
+    watched.site.poll()
+    light = watched.light()
+    light.look()
+    change(watched)
+    with pytest.raises(Changed):
+        light.look()
+
+
+def test_what_was_put_off_may_go_on_at_any_time_so_it_is_not_only_watched(watched: Watched) -> None:
+    watched.site.write_policy(_window(3))
+    watched.offer("2.0")
+    (path,) = [each for each in watched.repository.files if each.endswith("2.0.tar.zst")]
+    watched.web.faults[path] = [Status(status=404)]
+    while "failed" not in watched.plane.phases("2.0"):
+        watched.site.poll()
+        assert watched.note is None
+    last = watched.site.poll()
+    assert (last.problem, last.products[0].gate, watched.note) == ("", "window_open", None)
+    watched.site.write_policy(_window(72))
+    watched.site.poll()
+    assert watched.note is not None, "a poll would not fetch it today, put off or not"
 
 
 def test_whoever_asks_to_be_left_alone_is_and_the_programs_are_watched_meanwhile(
@@ -590,10 +691,125 @@ def test_it_works_in_a_child_while_there_is_work_and_is_alone_otherwise(watched:
     assert (agent.returncode, "Traceback" in output) == (0, False), output
 
 
+def _lingering(watched: Watched, seconds: float) -> "tuple[subprocess.Popen[str], int]":
+    """An agent that polls each second, and its child, which has nothing to do any more."""
+    watched.linger(seconds)
+    watched.answer(poll_seconds=1)
+    watched.offer("2.0")
+    agent = watched.site.start("run")
+    assert _eventually(lambda: "confirmed" in watched.plane.phases("2.0"))
+    assert _eventually(lambda: watched.note is not None)
+    (child,) = _children(agent.pid)
+    return agent, child
+
+
+def test_a_site_that_polls_often_keeps_its_child_until_no_news_has_come_for_a_while(
+    watched: Watched,
+) -> None:
+    agent, child = _lingering(watched, 5)
+    try:
+        begun = len(watched.plane.check_ins)
+        assert _eventually(lambda: len(watched.plane.check_ins) > begun + 2)
+        assert _children(agent.pid) == [child], "nothing is to be done, and it polls"
+        news = time.monotonic()
+        watched.repository.roll_out("notes", "2.0", state=RolloutState.PAUSED)
+        assert _eventually(lambda: _children(agent.pid) == [])
+        assert 5 - 1 <= time.monotonic() - news < 20, "the last poll before it is over ends it"
+        begun = len(watched.plane.check_ins)
+        assert _eventually(lambda: len(watched.plane.check_ins) > begun + 2)
+        assert _children(agent.pid) == []
+    finally:
+        agent.send_signal(signal.SIGTERM)
+        output, _ = agent.communicate(timeout=20)
+    assert (agent.returncode, "Traceback" in output) == (0, False), output
+
+
+def test_a_site_that_polls_rarely_has_no_child_between_two_polls(watched: Watched) -> None:
+    (watched.folder / "agent.toml").unlink()  # as sites have it
+    watched.answer(poll_seconds=900)
+    watched.site.poll()
+    (watched.folder / QUIET_FILE).unlink()
+    agent = watched.site.start("run")
+    try:
+        begun = len(watched.plane.check_ins)
+        assert _eventually(lambda: len(watched.plane.check_ins) > begun)
+        assert _eventually(lambda: _children(agent.pid) == [], 10)
+    finally:
+        agent.send_signal(signal.SIGTERM)
+        output, _ = agent.communicate(timeout=20)
+    assert (agent.returncode, "next poll in" in output) == (0, True), output
+
+
+def test_an_order_to_stop_ends_a_child_that_only_stays_for_a_while(watched: Watched) -> None:
+    agent, child = _lingering(watched, 600)
+    agent.send_signal(signal.SIGTERM)
+    output, _ = agent.communicate(timeout=20)
+    assert (agent.returncode, "Traceback" in output) == (0, False), output
+    assert not Path(f"/proc/{child}").exists()
+
+
+def _enrolled_anew(it: Watched) -> None:
+    path = it.folder / "enrolment.json"
+    enrolment = read_enrolment(it.site.state)
+    path.write_bytes(enrolment.model_copy(update={"poll_seconds": 7}).to_bytes())
+
+
+@pytest.mark.parametrize(
+    ("change", "stays"),
+    [
+        (lambda it: it.linger(0), False),
+        (_write("agent.toml", "nonsense = 1\n"), True),
+        (_enrolled_anew, True),
+    ],
+    ids=["settings", "a mistake in them", "the enrolment"],
+)
+def test_a_child_does_not_stay_when_what_it_was_opened_with_has_changed(
+    watched: Watched, change: Callable[[Watched], None], stays: bool
+) -> None:
+    agent, child = _lingering(watched, 600)
+    try:
+        change(watched)
+        assert _eventually(lambda: not Path(f"/proc/{child}").exists(), 10)
+        begun = len(watched.plane.check_ins)
+        assert _eventually(lambda: len(watched.plane.check_ins) > begun + 1)
+        assert _eventually(lambda: bool(_children(agent.pid)) is stays)
+        others, begun = _children(agent.pid), len(watched.plane.check_ins)
+        assert _eventually(lambda: len(watched.plane.check_ins) > begun + 3)
+        assert _children(agent.pid) == others, "once is enough"
+    finally:
+        agent.send_signal(signal.SIGTERM)
+        output, _ = agent.communicate(timeout=20)
+    assert (agent.returncode, "Traceback" in output) == (0, False), output
+
+
+def test_a_staged_release_waits_without_a_child_and_is_installed_when_its_window_opens(
+    watched: Watched,
+) -> None:
+    """With polls each second, a child is there again from four seconds before the opening on."""
+    watched.answer(poll_seconds=1)
+    watched.site.write_policy(_window(25 / 3600))
+    watched.offer("2.0")
+    agent = watched.site.start("run")
+    try:
+        assert _eventually(lambda: last_policy(watched.site.state).windows != ())
+        opening = _opening(last_policy(watched.site.state))
+        assert _eventually(lambda: watched.note is not None and watched.note.until < opening)
+        assert _eventually(lambda: _children(agent.pid) == [])
+        assert (watched.folder / "slots/notes/2.0/a").is_file()
+        assert datetime.now(UTC) < opening - timedelta(seconds=4)
+        assert _eventually(lambda: watched.site.current() == "2.0")
+        assert opening <= datetime.now(UTC) < opening + timedelta(seconds=6)
+        assert _eventually(lambda: _children(agent.pid) == [])
+    finally:
+        agent.send_signal(signal.SIGTERM)
+        output, _ = agent.communicate(timeout=20)
+    assert (agent.returncode, "Traceback" in output) == (0, False), output
+
+
 def _busy(watched: Watched) -> "tuple[subprocess.Popen[str], int]":
-    """An agent whose child waits for a window."""
-    watched.answer(poll_seconds=60)
-    watched.site.write_policy(_window(30))
+    """An agent whose child waits for a window that opens soon."""
+    watched.answer(poll_seconds=1200)
+    watched.site.write_policy(_window(1))
     watched.offer("2.0")
     agent = watched.site.start("run")
     begun = len(watched.plane.check_ins)

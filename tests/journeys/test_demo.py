@@ -34,9 +34,9 @@ def test_the_demo_ends_with_every_failure_explained(tmp_path: Path) -> None:
     assert releases["C"]["reverted"] + releases["C"]["never_offered"] == 12
     assert summary["stop_rule_paused_c"] is True
     assert summary["sites_that_knew_of_a_pause"] == 12
-    # One interval, and twelve full polls at once, each in a process that has to start, on two
-    # processors that other tests share: 5 s when this machine has nothing else to do.
-    assert summary["seconds_until_they_knew"] <= summary["poll_seconds"] + 30
+    # One interval, less than 2 s; the rest is for twelve full polls at once on two processors that
+    # other tests share.
+    assert summary["seconds_until_they_knew"] <= summary["poll_seconds"] + 5
     assert summary["tickets_by_tier"]["L3"] >= 1
     assert 0 < summary["seconds_from_second_signature_to_closed_problem"] < 60
     assert 0 < summary["seconds_from_second_signature_to_last_site"] < 60

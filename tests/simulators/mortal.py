@@ -20,6 +20,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from client_updater import durable, processes
@@ -137,19 +138,28 @@ def adopt_orphans() -> None:
 
 def children() -> Iterator[int]:
     """The living processes whose parent is this one."""
-    for name in os.listdir("/proc"):
-        if name.isdecimal():
-            with suppress(OSError), open(f"/proc/{name}/stat", encoding="latin-1") as file:
-                fields = file.read().rpartition(")")[2].split()
-                if int(fields[1]) == os.getpid() and fields[0] not in "ZX":
-                    yield int(name)
+    for pid in _among():
+        with suppress(OSError), open(f"/proc/{pid}/stat", encoding="latin-1") as file:
+            fields = file.read().rpartition(")")[2].split()
+            if int(fields[1]) == os.getpid() and fields[0] not in "ZX":
+                yield pid
+
+
+def _among() -> list[int]:
+    """Processes among which the children are: as the kernel lists those of each thread, which is
+    exact while nobody reaps; all that there are where it does not, or a thread ends meanwhile."""
+    try:
+        lists = [task / "children" for task in Path("/proc/self/task").iterdir()]
+        return [int(word) for each in lists for word in each.read_text().split()]
+    except OSError:
+        return [int(name) for name in os.listdir("/proc") if name.isdecimal()]
 
 
 def end_children() -> None:
     """Kill whatever agents of before have left running, and reap everything."""
-    for pid in children():
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
     with suppress(ChildProcessError):
-        while os.waitpid(-1, 0)[0]:
-            pass
+        while True:
+            for pid in children():  # anew each time: what a killed one has left becomes ours
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            os.waitpid(-1, 0)
