@@ -81,6 +81,7 @@ def bare(folder: Path) -> Iterator[int]:
     """An ASGI application that does next to nothing, under the same web server: its port."""
     port = free_port()
     words = ["tests.benchmarks.bare:app", "--port", str(port), "--no-access-log"]
+    words += ["--http", "distribution.api.one_packet:OnePacket"]
     command = [sys.executable, "-m", "uvicorn", *words, "--log-level", "warning"]
     process = start(command, ROOT, folder / "bare.log", dict(os.environ))
     try:
