@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import click
 
+from distribution.database.sessions import DATABASE_FILE
 from distribution.doctor.checks import ALL
 from distribution.doctor.findings import Context, Finding, Level, exit_status, run
 from distribution.errors import Misconfigured
@@ -34,7 +35,8 @@ def doctor(settings: Settings, only: tuple[str, ...], send_to: str, as_json: boo
     its own in the store, which it removes again. Ends with 0 (well), 1 (warnings), 2 (something is
     broken) or 3 (something could not be looked at).
     """
-    if not settings.home.is_dir():  # looking must not make one
+    is_embedded = not settings.database_url
+    if is_embedded and not (settings.home / DATABASE_FILE).is_file():  # looking must not make one
         raise Misconfigured(f"there is no server at {settings.home}", hint="run 'hsp init'")
     chosen = [
         (name, check)

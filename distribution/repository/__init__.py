@@ -1,6 +1,7 @@
 """THE REPOSITORY of signed files, in a directory or a bucket.
 
-- a release: ``artifacts`` builds it out of what ``collected`` and ``unpacking`` let in
+- a release: ``artifacts`` builds it out of what ``collected``, ``unpacking`` and ``decompression``
+  let in
 - it becomes visible: ``publish``, then ``commit``, whose timestamp is the one commit point;
   ``requirements`` and ``release_changes`` look at it before
 - what is there: ``catalogue``; ``retention`` removes what nothing leads to; ``recovery`` knows what

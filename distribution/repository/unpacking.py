@@ -5,7 +5,6 @@ into ``Collected``, which checks every name; links become copies; devices, pipes
 refused. What an input is, is told by its first bytes and never by its name.
 """
 
-import bz2
 import errno
 import gzip
 import lzma
@@ -23,19 +22,16 @@ import zstandard
 
 from distribution.errors import Unavailable
 from distribution.repository.collected import (
-    MAX_BYTES,
     Collected,
     CollectedFile,
     UnusableInput,
     pieces_of,
 )
+from distribution.repository.decompression import PIECE_BYTES, decompressed
 from manifests.file_list import MAX_FILES
 
-_LZMA_MEMORY_BYTES = 256 * 1024 * 1024
-_ZSTD_WINDOW_BYTES = 128 * 1024 * 1024
 _MAX_HEADER_BYTES = 1024 * 1024
 _MAX_LINK_BYTES = 4096
-_PIECE_BYTES = 1024 * 1024
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -118,7 +114,7 @@ def _read_file(file: IO[bytes], collected: Collected) -> None:
     elif start[257:262] == b"ustar":
         _read_tar(file, collected)
     else:
-        with _decompressed(file, start, collected) as tar:
+        with decompressed(file, start, collected) as tar:
             if tar.read(262)[257:] != b"ustar":
                 raise UnusableInput("what is compressed in it is not a tar")
             tar.seek(0)
@@ -196,7 +192,7 @@ class _ShortReads:
         Raises:
             UnusableInput: far more than a header or a piece of content.
         """
-        if size > _MAX_HEADER_BYTES + _PIECE_BYTES:
+        if size > _MAX_HEADER_BYTES + PIECE_BYTES:
             raise UnusableInput(f"a header in the tar claims to be {size:,} bytes long")
         return self._file.read(size)
 
@@ -225,7 +221,7 @@ def _read_tar_member(
         content = archive.extractfile(member)
         assert content is not None  # noqa: S101 - a regular file has content
         executable = bool(member.mode & stat.S_IXUSR)
-        collected.file(member.name, pieces_of(content.read, _PIECE_BYTES), executable=executable)
+        collected.file(member.name, pieces_of(content.read, PIECE_BYTES), executable=executable)
     else:
         raise UnusableInput(f"{member.name} is a device, a pipe or a sparse file")
 
@@ -252,54 +248,8 @@ def _data_of_deb(file: IO[bytes], collected: Collected) -> Iterator[IO[bytes]]:
 
 def _copy(read: Callable[[int], bytes], target: IO[bytes], size: int) -> None:
     left = size
-    while left and (piece := read(min(left, _PIECE_BYTES))):
+    while left and (piece := read(min(left, PIECE_BYTES))):
         left -= target.write(piece)
     if left:
         raise UnusableInput("the .deb is cut off")
     target.seek(0)
-
-
-# --- compression
-
-
-@contextmanager
-def _decompressed(file: IO[bytes], start: bytes, collected: Collected) -> Iterator[IO[bytes]]:
-    """The content of a compressed file, in a temporary file of bounded size."""
-    with collected.scratch() as plain:
-        size = 0
-        for piece in _decompressor(file, start):
-            size += plain.write(piece)
-            if size > MAX_BYTES + MAX_FILES * 2048:
-                raise UnusableInput(f"it unpacks to more than {MAX_BYTES:,} bytes")
-        plain.seek(0)
-        yield plain
-
-
-def _decompressor(file: IO[bytes], start: bytes) -> Iterator[bytes]:
-    if start.startswith(b"\x1f\x8b"):
-        return pieces_of(gzip.GzipFile(fileobj=file).read)
-    if start.startswith(b"BZh"):
-        return pieces_of(bz2.BZ2File(file).read)
-    if start.startswith(b"\xfd7zXZ\x00"):
-        return _xz_pieces(file)
-    if start.startswith(b"\x28\xb5\x2f\xfd"):
-        unpacker = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES)
-        return pieces_of(unpacker.stream_reader(file, read_across_frames=True).read)
-    raise UnusableInput(
-        "it is none of the kinds that can be built",
-        hint="a folder, a wheel, a zip, a .deb, or a tar, plain or as .gz, .bz2, .xz or .zst",
-    )
-
-
-def _xz_pieces(file: IO[bytes]) -> Iterator[bytes]:
-    """One xz stream, with a limit on the memory that the stream itself asks for."""
-    unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_LZMA_MEMORY_BYTES)
-    while not unpacker.eof:
-        data = file.read(_PIECE_BYTES) if unpacker.needs_input else b""
-        if unpacker.needs_input and not data:
-            raise UnusableInput("the .xz is cut off")
-        piece = unpacker.decompress(data, _PIECE_BYTES)
-        if piece:
-            yield piece
-    if unpacker.unused_data or file.read(1):
-        raise UnusableInput("the .xz goes on after its end")

@@ -603,8 +603,9 @@ def test_a_clock_that_is_wrong(on_postgres: Deployment) -> None:
     assert (found.level, "ahead of" in found.says) == (Level.BROKEN, True)
 
 
-def test_a_home_that_is_not_there_is_said_and_not_made(tmp_path: Path) -> None:
-    done = CliRunner().invoke(main, ["--home", str(tmp_path / "none"), "doctor"])
+@pytest.mark.parametrize("name", ["none", "."])
+def test_a_home_that_is_none_is_said_and_not_made(tmp_path: Path, name: str) -> None:
+    done = CliRunner().invoke(main, ["--home", str(tmp_path / name), "doctor"])
     assert done.exit_code != 0
     assert "there is no server at" in done.output
     assert list(tmp_path.iterdir()) == []
