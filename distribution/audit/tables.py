@@ -1,5 +1,6 @@
 """What the database holds of the audit log."""
 
+from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
 from distribution.database import tables  # noqa: F401 - their naming
@@ -8,6 +9,8 @@ from distribution.database.columns import BigInt, text
 
 class AuditRow(SQLModel, table=True):
     """One record. Every column is kept as it was hashed, so that no reading changes it."""
+
+    __table_args__ = (Index("ix_auditrow_action_seq", "action", "seq"),)
 
     seq: int = Field(primary_key=True, sa_type=BigInt, sa_column_kwargs={"autoincrement": False})
     """From 1, without gaps."""

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, func
 from sqlalchemy import select as select_columns
 from sqlalchemy.engine import make_url
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from distribution import audit
 from distribution.audit.chain import BEGINNING
@@ -37,6 +37,13 @@ class Made:
 
     manifest: Manifest
     sha256: str
+
+
+def last_made(session: Session) -> datetime | None:
+    """Of which moment the newest backup is that is on record; None: there is none."""
+    wanted = select(AuditRow.at).where(AuditRow.action == MADE)
+    at = session.exec(wanted.order_by(col(AuditRow.seq).desc()).limit(1)).first()
+    return datetime.fromisoformat(at) if at is not None else None
 
 
 def make(

@@ -1,12 +1,11 @@
 """Whether somebody leads, and whether what it should have done is done; and the last backup."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from distribution.audit import checkpoints, log
-from distribution.audit.log import Filter
 from distribution.audit.records import moment
-from distribution.backup.making import MADE
+from distribution.backup import making
 from distribution.control import plans
 from distribution.doctor.findings import Context, Finding, broken, warning
 from distribution.scheduling import lease
@@ -51,12 +50,11 @@ def checkpoint(context: Context) -> Iterator[Finding]:
 def backup(context: Context) -> Iterator[Finding]:
     """When the last one was noted."""
     with context.database.reading() as session:
-        found = log.last(session, 1, Filter(action=MADE))
+        made = making.last_made(session)
     mend = "let 'hsp backup --keep' run every day (hsp-backup.timer), and copy its folder elsewhere"
-    if not found:
+    if made is None:
         yield warning("scheduler.backup", "no backup by 'hsp backup' is on record", mend)
         return
-    made = datetime.fromisoformat(found[-1].at)
     if context.now - made > BACKUP_EVERY:
         says = f"the last backup is of {made:%Y-%m-%d %H:%M} UTC"
         yield warning("scheduler.backup", says, mend)

@@ -5,6 +5,7 @@ What the database says is the same at every server, and a restart loses nothing 
 are each server's own. No figure names a client or a site.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -16,7 +17,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from distribution import events
-from distribution.backup import asking
+from distribution.backup import asking, making
 from distribution.control import brakes, fleet, notices, rollouts
 from distribution.control.control_tables import WindowRow
 from distribution.control.standing import tally
@@ -64,6 +65,7 @@ class _Figures:
             yield from _notifications(session, self._now)
             yield _one("hsp_sites_to_be_asked", "Sites that a restore still waits for.",
                        asking.count_left(session))  # fmt: skip
+            yield self._backup(session)
             yield self._lease(session)
             yield _one("hsp_events_newest", "Number of the newest event.", events.newest(session))
         yield from self._ages()
@@ -120,6 +122,11 @@ class _Figures:
         left = (row.until - self._now).total_seconds() if row and row.holder else 0
         text = "Until when a scheduler leads; 0 when none does."
         return _one("hsp_scheduler_lease_seconds", text, max(left, 0))
+
+    def _backup(self, session: Session) -> Family:
+        made = making.last_made(session)
+        age = (self._now - made).total_seconds() if made is not None else math.inf
+        return _one("hsp_backup_age_seconds", "Of the last backup; infinite: there is none.", age)
 
     def _ages(self) -> Iterator[Family]:
         try:

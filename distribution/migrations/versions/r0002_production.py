@@ -61,10 +61,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name="pk_raterow"),
     )
     op.create_index("ix_raterow_full_at", "raterow", ["full_at"])
+    op.create_index("ix_auditrow_action_seq", "auditrow", ["action", "seq"])
 
 
 def downgrade() -> None:
     """Remove them."""
+    op.drop_index("ix_auditrow_action_seq", "auditrow")
     for table in ("raterow", "askagain", "restorerow", "changestamp", "sitesession"):
         op.drop_table(table)
     op.drop_column("notifychannel", "sealed")

@@ -1,6 +1,7 @@
 """One deployment that is well, and many that are wrong in exactly one way each."""
 
 import json
+import math
 import os
 import pwd
 import resource
@@ -210,6 +211,15 @@ def test_what_stands_still_is_found_when_time_has_passed(well: Deployment) -> No
     for hours, check, level in STANDS_STILL:
         well.house.clock.now = begin + timedelta(hours=hours)
         assert {(one.check, one.level) for one in well.look(check)} == {(check, level)}, hours
+
+
+def test_how_old_the_last_backup_is_is_a_figure(well: Deployment) -> None:
+    well.house.clock.forward(3600)
+    before = _figure(well, "hsp_backup_age_seconds")
+    well.house.clock.forward(60)
+    assert _figure(well, "hsp_backup_age_seconds") == before + 60 >= 3660
+    well.sql("UPDATE auditrow SET action = 'x' WHERE action = 'backup.make'")
+    assert _figure(well, "hsp_backup_age_seconds") == math.inf
 
 
 def test_an_emergencys_role_that_too_few_people_hold(well: Deployment) -> None:
@@ -480,17 +490,17 @@ def test_sites_that_were_not_asked_for_long_after_a_restore(well: Deployment) ->
     _age(well, 25)
     [found] = well.look("sites.to_be_asked")
     assert found.says.startswith("1 sites ") and found.says.endswith(": shop")
-    assert _still_to_be_asked(well) == 1
+    assert _figure(well, "hsp_sites_to_be_asked") == 1
     said = Word("wati", "it was closed down", Role.SECURITY_ADMINISTRATOR)
     site_identity.revoke(well.house.database, "shop", said, well.house.clock.now)
     assert well.look("sites.to_be_asked") == []
-    assert _still_to_be_asked(well) == 0
+    assert _figure(well, "hsp_sites_to_be_asked") == 0
 
 
-def _still_to_be_asked(well: Deployment) -> float:
-    """The figure for Prometheus."""
+def _figure(well: Deployment, name: str) -> float:
+    """What Prometheus is told."""
     lines = metrics.text(well.house.server, well.house.clock.now).decode().splitlines()
-    [line] = [line for line in lines if line.startswith("hsp_sites_to_be_asked ")]
+    [line] = [line for line in lines if line.startswith(f"{name} ")]
     return float(line.split()[1])
 
 
