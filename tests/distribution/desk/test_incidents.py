@@ -8,7 +8,8 @@ from sqlalchemy import event
 
 from distribution.control.rollouts import Word
 from distribution.desk import endings
-from distribution.desk.incidents import record
+from distribution.desk.casebook import Casebook
+from distribution.desk.incidents import record_in
 from distribution.desk.news import News
 from distribution.desk.opening import Sighting
 from distribution.desk.states import TicketState
@@ -286,8 +287,9 @@ def test_neither_a_sighting_nor_its_end_looks_through_all_incidents(house: House
     event.listen(house.database.engine, "before_cursor_execute", heard)
     seen = Sighting(one.site_id, FailureCode.UNHEALTHY, "x", house.clock.now, PRODUCT, "2.1")
     with house.database.writing() as session:
-        record(session, seen)
-        endings.confirmed(session, one.site_id, PRODUCT, 10**6, house.clock.now)
+        book = Casebook.read(session, [seen], {one.site_id})
+        record_in(book, seen)
+        endings.confirmed(book, one.site_id, PRODUCT, 10**6, house.clock.now)
     event.remove(house.database.engine, "before_cursor_execute", heard)
     with house.database.engine.connect() as connection:
         for statement, parameters in asked:
