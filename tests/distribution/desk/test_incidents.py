@@ -253,6 +253,29 @@ def test_what_a_revoked_site_had_is_over_and_does_not_keep_the_problem_open(
     assert tickets() == []
 
 
+def test_what_happens_between_two_looks_is_told_in_the_order_in_which_it_happened(
+    house: House, tickets: Tickets, told: Callable[[], list[tuple[News, str]]]
+) -> None:
+    one, other = house.sites(2)
+    one.fails()
+    other.fails()
+    one.confirms("2.0.post1")
+    one.fails()
+    other.confirms("2.0.post1")
+    one.confirms("2.0.post1")
+    house.tick()
+    assert tickets() == []
+    assert told() == [
+        (News.OPENED, one.site_id),
+        (News.JOINED, other.site_id),
+        (News.CLOSED, one.site_id),
+        (News.JOINED, one.site_id),
+        (News.CLOSED, other.site_id),
+        (News.CLOSED, one.site_id),
+        (News.CLOSED, ""),
+    ]
+
+
 def test_what_comes_late_and_is_overcome_already_calls_nobody(
     house: House, tickets: Tickets, told: Callable[[], list[tuple[News, str]]]
 ) -> None:
