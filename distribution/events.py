@@ -2,8 +2,8 @@
 
 An event is written in the transaction that it tells of, so that there is one for everything that
 happened and none for what did not. Watchers read on from the last number that they have seen;
-old events go, since what they tell is in the rows that last. SQLite's writers take turns, so that
-numbers appear in order; PostgreSQL's need a lock for that, which comes with several machines.
+old events go, since what they tell is in the rows that last. Writers take turns, so that numbers
+appear in order.
 """
 
 import json
@@ -13,12 +13,17 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import event, func, insert
 from sqlmodel import Session, col, delete, select
 
+from distribution.audit.records import NotNoted
+from distribution.audit.session import AuditedSession
 from distribution.control.control_tables import EventRow
 from distribution.database.sessions import Database
 from manifests.documents import to_json
+
+_TOLD = "events"
+"""In what a session carries along: the events of its transaction."""
 
 KEPT = timedelta(days=7)
 CHECK_INS_KEPT = timedelta(hours=1)
@@ -71,11 +76,21 @@ def tell(
     version: str = "",
     **detail: object,
 ) -> None:
-    """Write an event into the transaction that it tells of."""
+    """Write an event with the transaction that it tells of: at its end, all of them together."""
     said = to_json(detail).decode() if detail else ""
-    session.add(
-        EventRow(at=at, kind=kind, site_id=site_id, product=product, version=version, detail=said)
-    )
+    about = {"site_id": site_id, "product": product, "version": version, "detail": said}
+    session.info.setdefault(_TOLD, []).append({"at": at, "kind": kind, **about})
+
+
+@event.listens_for(AuditedSession, "before_commit")
+def _write(session: AuditedSession) -> None:
+    told = session.info.pop(_TOLD, [])
+    if not told:
+        return
+    if not session.has_turn:
+        raise NotNoted("an event needs the writers' turn: use Database.writing")
+    in_order = insert(EventRow).returning(col(EventRow.id), sort_by_parameter_order=True)
+    session.execute(in_order, told)
 
 
 def after(session: Session, number: int, limit: int = 500) -> Sequence[Event]:

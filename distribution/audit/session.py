@@ -17,7 +17,6 @@ from distribution.audit import chain
 from distribution.audit.coverage import rule_of
 from distribution.audit.records import Book, Entry, NotNoted, changes_of, moment
 from distribution.audit.tables import AuditRow
-from distribution.control.control_tables import EventRow
 from distribution.quick import change_stamps
 
 
@@ -53,8 +52,6 @@ def _stamp(session: AuditedSession, _context: object, _instances: object) -> Non
 def _gather(session: AuditedSession, _: object) -> None:
     if any(isinstance(row, AuditRow) for row in [*session.dirty, *session.deleted]):
         raise NotNoted("a record is written once")
-    if not session.has_turn and any(isinstance(row, EventRow) for row in session.new):
-        raise NotNoted("an event needs the writers' turn: use Database.writing")
     _book(session).gather(session)
 
 

@@ -73,7 +73,9 @@ class ManyRows:
         """A statement without any other parameter, as text: most of the time that this process
         spends on a small one goes into making it."""
         kind: Any = psycopg if self.is_postgres else sqlite
-        compiled = statement.compile(dialect=kind.dialect())
+        # By name on SQLite as well, since a statement may look at the rows more than once.
+        named = {} if self.is_postgres else {"paramstyle": "named"}
+        compiled = statement.compile(dialect=kind.dialect(**named))
         if set(compiled.params) != {_PARAMETER}:
             raise ValueError(f"other parameters than the rows: {sorted(compiled.params)}")
         return Ready(self, str(compiled))
@@ -96,7 +98,7 @@ class Ready:
         """
         given = self.rows.given(rows)
         if not self.rows.is_postgres:
-            return connection.exec_driver_sql(self.text, tuple(given.values())).all()
+            return connection.exec_driver_sql(self.text, given).all()
         before = [] if shared is None else [(_SHARED, {"lock": shared})]
         return engines.in_one_trip(connection, [*before, (self.text, given)])
 

@@ -1,7 +1,8 @@
 """THE SUPPORT DESK: what becomes of a failure, and who works on it.
 
 - tickets begin and end: ``opening``, ``incidents``, ``endings``, ``stopped_rollouts``,
-  ``own_problems``; ``signatures`` and ``escalation`` (both pure) say which are one and whose
+  ``own_problems``; ``signatures`` and ``escalation`` (both pure) say which are one and whose;
+  ``casebook`` asks the database once for many failures
 - the clock of each tier: ``clocks``; what people do: ``ticket_work``, ``symptoms``
 - L3: ``problem_work``, ``handing_over`` (its document is ``hand_over``), ``known_issues`` and
   ``known_issue_work``

@@ -43,7 +43,6 @@ def raise_to(
     if raised is Tier.L3:
         of_problem = update(Incident).where(col(Incident.problem_id) == problem.id)
         session.exec(of_problem.values(tier=raised))
-    session.flush()
     news.tell(session, kind, problem, now, incident)
     return True
 

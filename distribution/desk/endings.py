@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from sqlalchemy import or_
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import Select
 
 from distribution.database.tables import Incident, Problem, Site
 from distribution.desk import news
+from distribution.desk.casebook import Casebook
 from distribution.desk.news import News
 from distribution.desk.states import TicketState
 from manifests.failures import FailureCode, Tier
@@ -16,10 +18,20 @@ ENDED_BY_A_PERSON = frozenset({FailureCode.REPORTED_BY_CUSTOMER})
 """No report shows that these are over; those of security are ended by a person too."""
 
 
-def confirmed(session: Session, site_id: str, product: str, place: int, now: datetime) -> None:
-    """A site has confirmed an install: what failed there before, with this product, is over."""
-    wanted = open_incidents(site_id).where(Problem.product == product, Incident.last_place < place)
-    close(session, session.exec(wanted).all(), now)
+def confirmed(book: Casebook, site_id: str, product: str, place: int, now: datetime) -> None:
+    """A site has confirmed an install: what failed there before, with this product, is over.
+
+    Args:
+        book: it was told that this site confirms.
+    """
+    over = [
+        (incident, problem)
+        for _, (incident, problem) in sorted(book.open_at.get(site_id, {}).items())
+        if incident.state == TicketState.OPEN
+        and problem.product == product
+        and incident.last_place < place
+    ]
+    close(book.session, over, now)
 
 
 def recovered(session: Session, site_id: str, codes: Iterable[FailureCode], now: datetime) -> None:
@@ -66,7 +78,6 @@ def end(session: Session, incident: Incident, problem: Problem, now: datetime) -
     """Close one incident, and tell of it. Its problem may have another one open."""
     incident.state, incident.closed_at = TicketState.CLOSED, now
     session.add(incident)
-    session.flush()
     news.tell(session, News.CLOSED, problem, now, incident)
 
 
@@ -87,7 +98,6 @@ def settle(session: Session, problem: Problem, now: datetime) -> None:
         return
     problem.state, problem.closed_at = TicketState.CLOSED, now
     session.add(problem)
-    session.flush()
     news.tell(session, News.CLOSED, problem, now)
     if problem.part_of_id is not None:
         settle(session, session.get_one(Problem, problem.part_of_id), now)
@@ -100,4 +110,4 @@ def _has_open(session: Session, problem: Problem) -> bool:
     parts = select(Problem.id).where(
         Problem.part_of_id == problem.id, Problem.state == TicketState.OPEN
     )
-    return any(session.exec(each.limit(1)).first() for each in (incidents, parts))
+    return bool(session.exec(select(or_(incidents.exists(), parts.exists()))).one())

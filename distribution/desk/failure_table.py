@@ -5,10 +5,11 @@ each code that they changed, and each change is audited.
 """
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from distribution.desk.tables import FailureOverride
 from distribution.languages import Language, translate
@@ -26,7 +27,18 @@ class Entry:
 
 def entry(session: Session, code: FailureCode) -> Entry:
     """What holds for a code."""
-    failure, own = FAILURES[code], session.get(FailureOverride, code)
+    return _entry(code, session.get(FailureOverride, code))
+
+
+def entries(session: Session, codes: Collection[FailureCode]) -> dict[FailureCode, Entry]:
+    """What holds for each of some codes."""
+    wanted = select(FailureOverride).where(col(FailureOverride.code).in_(codes))
+    own = {each.code: each for each in session.exec(wanted)}
+    return {code: _entry(code, own.get(code)) for code in codes}
+
+
+def _entry(code: FailureCode, own: FailureOverride | None) -> Entry:
+    failure = FAILURES[code]
     if own is None:
         return Entry(failure.tier, failure.answer_within, failure.runbook(code))
     return Entry(

@@ -7,15 +7,14 @@ failure that the site has overcome already is counted, and does not reopen anyth
 It works within the caller's transaction: the scheduler's, and that of what a customer told.
 """
 
-from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from distribution.database.tables import Attempt, Incident, Problem, Site
-from distribution.desk import clocks, endings, failure_table, known_issues, news, stopped_rollouts
+from distribution.database.tables import Attempt, Incident, Problem
+from distribution.desk import clocks, endings, known_issues, news, stopped_rollouts
+from distribution.desk.casebook import Case, Casebook
 from distribution.desk.escalation import higher, route
 from distribution.desk.news import News
 from distribution.desk.opening import Sighting, new_problem, reopen
-from distribution.desk.signatures import Failed, signature
 from distribution.desk.states import TicketState
 from manifests.errors import ManifestError
 from manifests.failures import Tier
@@ -36,85 +35,70 @@ def record(session: Session, seen: Sighting) -> Incident:
 
     What a known issue explains is attached to it: it is no news, and raises nothing.
     """
-    site = session.get_one(Site, seen.site_id)
-    cause = _cause(seen, site)
-    own = failure_table.entry(session, seen.code).tier
-    known = known_issues.match(session, seen, cause, own)
-    is_new = False
-    if known is not None:
-        problem = known_issues.problem_of(session, known, seen)
-    else:
-        problem, is_new = _problem(session, seen, cause)
-    incident, is_first = _incident(session, problem, seen, site.client_id)
-    _count(incident, seen)
+    return record_in(Casebook.read(session, [seen]), seen)
+
+
+def record_in(book: Casebook, seen: Sighting) -> Incident:
+    """The same of one of a casebook's sightings."""
+    session, case = book.session, book.cases[seen]
+    problem, is_new = _problem(book, case)
+    incident, is_first = _incident(book, case, problem)
+    _count(book, problem, incident, seen)
     session.add(incident)
     session.flush()
+    book.note(incident, problem)
+    # Asked before anything is told: what is told is written together with what comes next.
+    overcome = bool(seen.place) and _overcome(session, problem, seen)
     if is_new:
         news.tell(session, News.OPENED, problem, seen.at, incident)
-    elif is_first and known is None:
+    elif is_first and case.known is None:
         news.tell(session, News.JOINED, problem, seen.at, incident)
-    if seen.place and _overcome(session, problem, seen):
-        if incident.occurrences == 1:
-            endings.end(session, incident, problem, seen.at)
-    else:
+    if not overcome:
         _back_again(session, incident, problem, seen)
+    elif incident.occurrences == 1:
+        endings.end(session, incident, problem, seen.at)
     if incident.state == TicketState.CLOSED:
         endings.settle(session, problem, seen.at)
-    if known is None and problem.state == TicketState.OPEN:
-        _raise(session, incident, problem, seen, own)
+    if case.known is None and problem.state == TicketState.OPEN:
+        _raise(book, incident, problem, case)
     return incident
 
 
-def _cause(seen: Sighting, site: Site) -> str:
-    """What is about a release gathers all clients; what is about a site gathers its client's."""
-    if not seen.product:
-        return f"{seen.code} at {site.client_id}"
-    failed = Failed(seen.code, seen.detail, seen.phase, seen.hook_status, seen.log_tail)
-    return signature(failed, names=(site.id, site.client_id))
-
-
-def _problem(session: Session, seen: Sighting, cause: str) -> tuple[Problem, bool]:
-    """The problem, and whether it is a new one."""
-    wanted = select(Problem).where(
-        Problem.product == seen.product,
-        Problem.version == seen.version,
-        Problem.signature == cause,
-    )
-    found = session.exec(wanted).one_or_none()
+def _problem(book: Casebook, case: Case) -> tuple[Problem, bool]:
+    """The problem, and whether it is a new one that somebody should hear of."""
+    session, seen = book.session, case.seen
+    if case.known is not None:
+        return known_issues.problem_of(session, case.known, seen), False
+    found = book.problems.get(case.key)
     if found is not None:
         return found, False
-    fresh = new_problem(session, seen, cause)
+    fresh = book.problems[case.key] = new_problem(session, seen, case.cause)
     stopped = stopped_rollouts.of(session, seen.product, seen.version)
     fresh.part_of_id = stopped.id if stopped is not None else None
-    session.add(fresh)
-    session.flush()
     return fresh, True
 
 
-def _incident(
-    session: Session, problem: Problem, seen: Sighting, client_id: str
-) -> tuple[Incident, bool]:
+def _incident(book: Casebook, case: Case, problem: Problem) -> tuple[Incident, bool]:
     """The incident, and whether it is the first of its site."""
-    wanted = select(Incident).where(
-        Incident.problem_id == problem.id, Incident.site_id == seen.site_id
-    )
-    found = session.exec(wanted).one_or_none()
+    found = book.incidents.get((problem.id or 0, case.seen.site_id))
     if found is not None:
         return found, False
     fresh = Incident(
         problem_id=problem.id or 0,
-        site_id=seen.site_id,
-        client_id=client_id,
+        site_id=case.seen.site_id,
+        client_id=case.client_id,
         tier=problem.tier,
         state=TicketState.OPEN,
-        opened_at=seen.at,
-        last_at=seen.at,
+        opened_at=case.seen.at,
+        last_at=case.seen.at,
     )
     return fresh, True
 
 
-def _count(incident: Incident, seen: Sighting) -> None:
+def _count(book: Casebook, problem: Problem, incident: Incident, seen: Sighting) -> None:
     incident.occurrences += 1
+    if problem.known_issue_id is None:
+        book.repeats[seen.site_id, seen.code] += 1
     if seen.place >= incident.last_place:
         incident.last_at, incident.detail, incident.last_place = seen.at, seen.detail, seen.place
 
@@ -126,7 +110,6 @@ def _back_again(session: Session, incident: Incident, problem: Problem, seen: Si
         incident.reopened += 1
         incident.state, incident.closed_at = TicketState.OPEN, None
         session.add(incident)
-        session.flush()
     if problem.state == TicketState.CLOSED:
         reopen(session, problem, seen.at, incident)
     elif came_back and problem.known_issue_id is None:
@@ -146,32 +129,19 @@ def _overcome(session: Session, problem: Problem, seen: Sighting) -> bool:
     return session.exec(wanted).first() is not None
 
 
-def _raise(
-    session: Session, incident: Incident, problem: Problem, seen: Sighting, own: Tier
-) -> None:
+def _raise(book: Casebook, incident: Incident, problem: Problem, case: Case) -> None:
+    session, seen = book.session, case.seen
     tier = route(
         seen.code,
-        own,
+        case.own,
         emergency=is_emergency(seen.release),
-        repeats=_repeats(session, seen),
+        repeats=book.repeats[seen.site_id, seen.code],
         # What is L3's already needs no look: in a storm that is most of it.
         spreads=problem.tier == Tier.L3 or _spreads(session, problem),
     )
     incident.tier = higher(Tier(incident.tier), tier)
     session.add(incident)
-    session.flush()
     clocks.raise_to(session, problem, tier, seen.at, incident=incident)
-
-
-def _repeats(session: Session, seen: Sighting) -> int:
-    """How often this code has been seen at this site, in any release; not as a known issue."""
-    wanted = (
-        select(func.sum(Incident.occurrences))
-        .join(Problem, col(Incident.problem_id) == col(Problem.id))
-        .where(Incident.site_id == seen.site_id, Problem.code == seen.code)
-        .where(col(Problem.known_issue_id).is_(None))
-    )
-    return int(session.exec(wanted).one() or 0)
 
 
 def _spreads(session: Session, problem: Problem) -> bool:
@@ -179,5 +149,6 @@ def _spreads(session: Session, problem: Problem) -> bool:
     of_problem = select(Incident.client_id).where(Incident.problem_id == problem.id).limit(1)
     name = col(Incident.client_id)
     first, last = (of_problem.order_by(way).scalar_subquery() for way in (name, name.desc()))
-    one, other = session.exec(select(first, last)).one()
+    with session.no_autoflush:  # the incident is written; what was told of it may wait
+        one, other = session.exec(select(first, last)).one()
     return bool(one != other)

@@ -5,7 +5,7 @@ and raises nothing. Of security's codes none is explained away, and what is L3's
 only by an issue that names the code. Whether sites should wait is a brake's matter.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -65,10 +65,13 @@ def name_of(number: int | None) -> str:
     return f"K-{number}"
 
 
-def match(session: Session, seen: Sighting, cause: str, tier: Tier) -> KnownIssue | None:
-    """The known issue that explains a failure, the oldest of several; None if none does.
+def match(
+    issues: Iterable[KnownIssue], seen: Sighting, cause: str, tier: Tier
+) -> KnownIssue | None:
+    """The known issue that explains a failure, the first of several; None if none does.
 
     Args:
+        issues: those in force for its product.
         tier: the code's own.
     """
     if not seen.product or tier is Tier.SECURITY:
@@ -77,7 +80,7 @@ def match(session: Session, seen: Sighting, cause: str, tier: Tier) -> KnownIssu
     return next(
         (
             issue
-            for issue in in_force(session, seen.product)
+            for issue in issues
             if (issue.code or tier is not Tier.L3) and _explains(issue, seen, cause, said)
         ),
         None,

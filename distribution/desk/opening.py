@@ -74,5 +74,4 @@ def reopen(
     problem.reopened += 1
     problem.state, problem.closed_at = TicketState.OPEN, None
     clocks.start(session, problem, now)
-    session.flush()
     news.tell(session, News.REOPENED, problem, now, incident)

@@ -230,9 +230,11 @@ class Line:
         asked = []
         for port in self.chance.sample(list(self.ports), min(2, len(self.ports))):
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=40)
-            asked.append(connection)
-            with suppress(OSError, http.client.HTTPException):
+            try:
                 connection.request("POST", path, body, {"Content-Type": "application/json"})
+                asked.append(connection)
+            except (OSError, http.client.HTTPException):  # that server is not there just now
+                connection.close()
         for connection in asked:
             with suppress(OSError, http.client.HTTPException):
                 connection.getresponse().read()

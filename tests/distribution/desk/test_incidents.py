@@ -8,7 +8,8 @@ from sqlalchemy import event
 
 from distribution.control.rollouts import Word
 from distribution.desk import endings
-from distribution.desk.incidents import record
+from distribution.desk.casebook import Casebook
+from distribution.desk.incidents import record_in
 from distribution.desk.news import News
 from distribution.desk.opening import Sighting
 from distribution.desk.states import TicketState
@@ -252,6 +253,29 @@ def test_what_a_revoked_site_had_is_over_and_does_not_keep_the_problem_open(
     assert tickets() == []
 
 
+def test_what_happens_between_two_looks_is_told_in_the_order_in_which_it_happened(
+    house: House, tickets: Tickets, told: Callable[[], list[tuple[News, str]]]
+) -> None:
+    one, other = house.sites(2)
+    one.fails()
+    other.fails()
+    one.confirms("2.0.post1")
+    one.fails()
+    other.confirms("2.0.post1")
+    one.confirms("2.0.post1")
+    house.tick()
+    assert tickets() == []
+    assert told() == [
+        (News.OPENED, one.site_id),
+        (News.JOINED, other.site_id),
+        (News.CLOSED, one.site_id),
+        (News.JOINED, one.site_id),
+        (News.CLOSED, other.site_id),
+        (News.CLOSED, one.site_id),
+        (News.CLOSED, ""),
+    ]
+
+
 def test_what_comes_late_and_is_overcome_already_calls_nobody(
     house: House, tickets: Tickets, told: Callable[[], list[tuple[News, str]]]
 ) -> None:
@@ -286,8 +310,9 @@ def test_neither_a_sighting_nor_its_end_looks_through_all_incidents(house: House
     event.listen(house.database.engine, "before_cursor_execute", heard)
     seen = Sighting(one.site_id, FailureCode.UNHEALTHY, "x", house.clock.now, PRODUCT, "2.1")
     with house.database.writing() as session:
-        record(session, seen)
-        endings.confirmed(session, one.site_id, PRODUCT, 10**6, house.clock.now)
+        book = Casebook.read(session, [seen], {one.site_id})
+        record_in(book, seen)
+        endings.confirmed(book, one.site_id, PRODUCT, 10**6, house.clock.now)
     event.remove(house.database.engine, "before_cursor_execute", heard)
     with house.database.engine.connect() as connection:
         for statement, parameters in asked:

@@ -1,4 +1,4 @@
-"""Batches of reports on PostgreSQL: one trip each, durable at its end, none while a site joins."""
+"""Batches of reports: on PostgreSQL one trip each, durable at its end, none while a site joins."""
 
 import threading
 from collections.abc import Iterator
@@ -75,6 +75,18 @@ def test_a_batch_that_was_stored_survives_a_crash_of_postgresql(
         assert report_batches.store(database, batch) == [Outcome.THERE] * 3
         assert stored(database) == 3
         database.close()
+
+
+def test_a_batch_with_reports_that_are_there_is_stored_by_sqlite_as_well(
+    tmp_path: Path, chorus: Chorus
+) -> None:
+    database = Database.open(Settings(home=tmp_path))
+    chorus.enrol(database, NOW)
+    one, *others = [signed(voice) for voice in chorus.voices]
+    assert report_batches.store(database, [one]) == [Outcome.STORED]
+    expected = [Outcome.THERE, Outcome.STORED, Outcome.STORED]
+    assert report_batches.store(database, [one, *others]) == expected
+    database.close()
 
 
 def test_a_connection_that_is_lost_is_followed_by_another(
