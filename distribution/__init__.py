@@ -1,6 +1,6 @@
 """THE SERVER: the repository of signed files, the HTTP API, the scheduler, the support desk.
 
-Entry points: ``hsp`` (``distribution.cli``) for staff, and ``hsp serve``, which runs the API, the
+Entry points: ``hsp`` (``__main__``, ``cli``) for staff, and ``hsp serve``, which runs the API, the
 scheduler and the static repository in one process. Everything that decides is pure and takes
 ``now`` (``control.assessment``, ``desk.escalation``); everything that acts is the scheduler or a
 command of a person, over the same functions. All state is in the database and in the repository;

@@ -14,3 +14,4 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """What is there now stays to the end: the collector need not look at it again and again."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000)  # as ``hsp`` has it
