@@ -63,3 +63,8 @@ def later(default: str | int, **options: Any) -> Any:
     value = sql(f"'{default}'" if isinstance(default, str) else str(default))
     given = {"server_default": value}
     return Field(default=default, sa_type=kind, sa_column_kwargs=given, **options)
+
+
+def only_where(condition: str) -> dict[str, Any]:
+    """What makes an index hold the rows of a condition and no others, on each database."""
+    return {f"{kind}_where": sql(condition) for kind in ("sqlite", "postgresql")}

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import Index, LargeBinary, Text
 from sqlmodel import Field, SQLModel, UniqueConstraint
 
-from distribution.database.columns import BigInt, big, later, moment, number, text
+from distribution.database.columns import BigInt, big, later, moment, number, only_where, text
 
 # Fixed names, so that a migration can name what it changes.
 SQLModel.metadata.naming_convention = {
@@ -168,7 +168,11 @@ class DeltaRow(SQLModel, table=True):
 class Receipt(SQLModel, table=True):
     """A report as the site signed it: evidence, and the queue of what is to be processed."""
 
-    __table_args__ = (UniqueConstraint("site_id", "place"),)
+    __table_args__ = (
+        UniqueConstraint("site_id", "place"),
+        # The queue alone: what is processed stays for ever, and nobody should read it again.
+        Index("ix_receipt_waiting", "tries", "id", **only_where("processed_at IS NULL")),
+    )
 
     id: int | None = number()
     site_id: str = Field(foreign_key="site.id")
@@ -185,7 +189,7 @@ class Receipt(SQLModel, table=True):
     code: str | None = Field(default=None, index=True)
     """The failure that it reports, if it reports one: such a receipt must get an incident."""
     incident_id: int | None = big(default=None, foreign_key="incident.id", index=True)
-    processed_at: datetime | None = moment(default=None, index=True)
+    processed_at: datetime | None = moment(default=None)
     tries: int = 0
 
 

@@ -34,7 +34,7 @@ from tests.simulators.ports import free_port
 from tests.simulators.postgres import Postgres
 from tests.simulators.staff import hire
 
-HSP = (sys.executable, "-c", "from distribution.cli import main; main()")
+HSP = (sys.executable, "-m", "distribution")
 START_SECONDS = 90
 OFTEN = {
     "reports_per_minute": 100_000,

@@ -1,5 +1,7 @@
 """Several servers: what they remember, count and share; and what a restore asks for."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -8,6 +10,8 @@ down_revision = "0001"
 
 _BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 _MOMENT = sa.DateTime(timezone=True)
+_UNPROCESSED = sa.text("processed_at IS NULL")
+_WAITING: dict[str, Any] = {"sqlite_where": _UNPROCESSED, "postgresql_where": _UNPROCESSED}
 
 
 def upgrade() -> None:
@@ -62,10 +66,14 @@ def upgrade() -> None:
     )
     op.create_index("ix_raterow_full_at", "raterow", ["full_at"])
     op.create_index("ix_auditrow_action_seq", "auditrow", ["action", "seq"])
+    op.drop_index("ix_receipt_processed_at", "receipt")
+    op.create_index("ix_receipt_waiting", "receipt", ["tries", "id"], **_WAITING)
 
 
 def downgrade() -> None:
     """Remove them."""
+    op.drop_index("ix_receipt_waiting", "receipt")
+    op.create_index("ix_receipt_processed_at", "receipt", ["processed_at"])
     op.drop_index("ix_auditrow_action_seq", "auditrow")
     for table in ("raterow", "askagain", "restorerow", "changestamp", "sitesession"):
         op.drop_table(table)
