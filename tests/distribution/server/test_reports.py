@@ -4,8 +4,10 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from sqlalchemy import event, insert
 from sqlmodel import col, select
 
 from distribution.database.sessions import Database
@@ -19,6 +21,7 @@ from manifests.errors import ManifestError
 from manifests.failures import FailureCode, Tier
 from manifests.install_report import REPORT_TYPE, InstallReport, Phase
 from tests.simulators.house import House, Talker
+from tests.simulators.query_plans import indexes
 
 pytestmark = pytest.mark.both_databases
 
@@ -270,3 +273,33 @@ def test_what_was_acknowledged_is_there_after_the_server_was_killed(
         asked = session.connection().exec_driver_sql(HOW_DURABLE[database_kind]).scalar()
     again.close()
     assert asked in (2, "on"), "an acknowledged report must survive a power cut"
+
+
+def test_what_waits_is_found_without_what_was_processed(house: House) -> None:
+    """Processed reports stay for ever: whoever reads them again does so at every look."""
+    site = house.site()
+    site.report(Phase.DOWNLOADING)
+    house.tick()
+    _processed_before(house, 5_000)
+    site.report(Phase.STAGED)
+    asked: list[tuple[str, Any]] = []
+
+    def heard(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(house.database.engine, "before_cursor_execute", heard)
+    assert attempts.process_new(house.database, house.clock.now) == 1
+    event.remove(house.database.engine, "before_cursor_execute", heard)
+    looks = [each for each in asked if each[0].startswith("SELECT receipt.id \nFROM")]
+    assert len(looks) == 3  # the one that found it; then nothing fresh, and nothing to try again
+    with house.database.engine.connect() as connection:
+        for statement, parameters in looks:
+            assert indexes(connection, statement, parameters) == {"ix_receipt_waiting"}
+
+
+def _processed_before(house: House, count: int) -> None:
+    with house.database.writing() as session:
+        one = session.exec(select(Receipt)).one()
+        plain = one.model_dump(exclude={"id"})
+        rows = [{**plain, "place": place, "sequence": place} for place in range(100, 100 + count)]
+        session.connection().execute(insert(Receipt), rows)
