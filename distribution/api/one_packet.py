@@ -28,9 +28,10 @@ class _Joined:
             self._send()
 
     def _send(self) -> None:
-        if self._parts:
-            self._transport.write(b"".join(self._parts))
-            self._parts, self._bytes = [], 0
+        data = b"".join(self._parts)
+        self._parts, self._bytes = [], 0
+        if data and not self._transport.is_closing():  # whoever called may have hung up meanwhile
+            self._transport.write(data)
 
     def close(self) -> None:
         """What was written is sent before."""

@@ -93,6 +93,19 @@ def test_a_large_answer_is_whole(more: tuple[str, ...]) -> None:
             assert connection.recv(1) == b""
 
 
+def test_whoever_hangs_up_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    at_once = struct.pack("ii", 1, 0)  # an end by RST
+    with served(App()) as port:
+        for _ in range(100):
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+                ask(connection, "/small")
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            ask(connection, "/small")
+            read_until(connection, b"small")
+    assert [record.getMessage() for record in caplog.records] == []
+
+
 def test_who_streams_to_somebody_that_does_not_read_waits() -> None:
     app = App()
     with served(app) as port, socket.create_connection(("127.0.0.1", port)) as connection:
