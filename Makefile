@@ -17,7 +17,7 @@ WORKERS := $(shell expr $$(nproc) + 1)
 help:
 	@echo "make demo      the whole story on this machine (KEEP=1 leaves it running, STORE=s3 uses a real S3 server)"
 	@echo "make test      lint, types, import rules, unit tests, journeys"
-	@echo "make torture   power cuts, full disks, hostile servers and inputs at full length (an hour)"
+	@echo "make torture   power cuts, full disks, hostile servers and inputs at full length (two hours or more)"
 	@echo "make test-postgres  the server's unit tests once more, all of them on PostgreSQL"
 	@echo "make threats   the tests of every threat, one table (minutes; PAGE=1 writes docs/threats.md anew)"
 	@echo "make lint      ruff, mypy, import-linter"
