@@ -5,6 +5,7 @@ report is read here in a tenth of the model's time, and written again to see tha
 in it. This refuses all that the model refuses, and more: of the rest the model has to say.
 """
 
+import re
 from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Any, Literal
@@ -19,6 +20,7 @@ from manifests.moments import YEARS
 from manifests.target_paths import MAX_VERSION_CHARACTERS, Identifier, ProductName, VersionText
 
 _Short = Annotated[str, Meta(max_length=64)]
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
 _Count = Annotated[int, Meta(ge=0)]
 
 
@@ -73,8 +75,9 @@ def read(payload: bytes) -> Spelled | None:
 
 
 def _is_moment(text: str) -> bool:
-    """Raises: ValueError: it is none at all."""
-    return text.endswith("Z") and datetime.fromisoformat(text).year in YEARS
+    """Raises: ValueError: there is no such day or hour."""
+    # Python itself takes more: whatever stands between six digits and the zone.
+    return bool(_MOMENT.fullmatch(text)) and datetime.fromisoformat(text).year in YEARS
 
 
 def _is_name(text: str | None, kind: str) -> bool:

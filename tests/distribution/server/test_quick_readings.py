@@ -105,6 +105,7 @@ def test_bytes_that_are_changed_are_read_as_the_model_reads_them_or_not_at_all(
 @pytest.mark.parametrize(
     "change",
     [
+        (b'"at":"2026-11-26T03:00:07.250000Z', b'"at":"2026-11-26T03:00:07.250000 Z'),
         (b'"sequence":3', b'"sequence":3,"sequence":3'),
         (b'"sequence":3', b'"sequence": 3'),
         (b'"sequence":3', b'"sequence":3,"site":"shop"'),
