@@ -45,19 +45,22 @@ class Gathering(Generic[T, R]):
         return await done
 
     async def _go_on(self) -> None:
-        while self._waiting:
-            group, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
-            results = await self._done([one for one, _ in group])
-            for (_, done), result in zip(group, results, strict=True):
-                if not done.done():
-                    done.set_result(result)
-        self._worker = None
+        try:
+            while self._waiting:
+                group, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+                results = await self._done([one for one, _ in group])
+                for (_, done), result in zip(group, results, strict=True):
+                    if not done.done():
+                        done.set_result(result)
+        finally:
+            self._worker = None  # however this ends, the next one begins anew
 
     async def _done(self, group: Sequence[T]) -> Sequence[R]:
         loop = asyncio.get_running_loop()
         self._thread = self._thread or ThreadPoolExecutor(1, self._what)
         try:
-            return await loop.run_in_executor(self._thread, self._work, group)
+            results = await loop.run_in_executor(self._thread, self._work, group)
+            return [result for _, result in zip(group, results, strict=True)]
         except UpdateError as error:
             log.warning("%d %s: %s", len(group), self._what, error)
         except Exception:
