@@ -29,7 +29,7 @@ from tests.simulators import big_fleet
 from tests.simulators.cluster import Line, Unanswered
 from tests.simulators.house import PRODUCT
 
-THREADS = 12
+THREADS = 24
 PROCESSES = 2
 BEGIN = datetime(2026, 11, 25, 2, 0, tzinfo=UTC)
 _STORY = (Phase.DOWNLOADING, Phase.ACTIVATING)
