@@ -30,7 +30,7 @@ from tests.torture.rows import Outcome, Scale
 from tests.torture.scene import NEW, Scene, scene
 from tests.torture.shares import Share, Tally, in_shares
 
-TRIES = {Scale.TEST: 150, Scale.TORTURE: 2_000}
+TRIES = {Scale.TEST: 100, Scale.TORTURE: 2_000}
 LIFE = timedelta(days=30)
 """Of the simulated repository's metadata."""
 _EDGES = (

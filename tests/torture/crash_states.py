@@ -17,7 +17,7 @@ from tests.torture.recording import Recording, record
 from tests.torture.rows import Outcome, Scale
 from tests.torture.shares import Share, Tally, in_shares, total
 
-REORDERINGS = {Scale.TEST: 100, Scale.TORTURE: 5_000}
+REORDERINGS = {Scale.TEST: 60, Scale.TORTURE: 5_000}
 
 
 def run(scale: Scale) -> Outcome:

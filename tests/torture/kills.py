@@ -15,7 +15,7 @@ from tests.torture.judge import Expected, judge, whole
 from tests.torture.rows import Outcome, Scale
 from tests.torture.shares import Share, Tally, in_shares, total
 
-INJECTIONS = {Scale.TEST: 500, Scale.TORTURE: 10_000}
+INJECTIONS = {Scale.TEST: 400, Scale.TORTURE: 10_000}
 MOST_KILLS = 3
 
 

@@ -26,7 +26,7 @@ from tests.torture.rows import Outcome, Scale
 from tests.torture.shares import Share, Tally, in_shares
 from tests.torture.subject import Subject
 
-INPUTS = {Scale.TEST: 30_000, Scale.TORTURE: 1_000_000}
+INPUTS = {Scale.TEST: 20_000, Scale.TORTURE: 1_000_000}
 MOST_SECONDS = 1.0
 MOST_BYTES = 100 * 2**20
 KEPT = Path("build/mutated_inputs")
