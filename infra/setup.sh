@@ -34,7 +34,7 @@ run "$python" -m venv --clear "$venv"
 # uv does in seconds what takes pip a minute. Where pip alone knows the way (a mirror in pip.conf), pip does it.
 awk '/^[^ ]/ { ours = /^uv==/ } ours' requirements.lock >"$work/uv.lock"
 run "$venv/bin/pip" install --no-input --require-hashes -r "$work/uv.lock"
-"$venv/bin/uv" pip install --quiet --python "$venv/bin/python" \
+"$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --compile-bytecode \
     --require-hashes -r requirements.lock 2>/dev/null ||
     run "$venv/bin/pip" install --no-input --require-hashes -r requirements.lock
 run "$venv/bin/pip" install --no-input --no-deps --no-build-isolation -e .

@@ -25,10 +25,10 @@ def sparse(old: bytes, new: bytes, plain: bytes) -> bytes | None:
     Args:
         plain: the coder's own patch, not compressed.
     """
-    import numpy  # it takes a while, and every command of ours would wait for it
-
     if len(new) < _WORTH_BYTES or not plain.startswith(_HEAD):
         return None
+    import numpy  # it takes a while, and every command of ours would wait for it
+
     try:
         covers, fresh = _read(plain)
         differences = _differences(old, new, covers)

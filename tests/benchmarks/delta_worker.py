@@ -36,8 +36,9 @@ def ours_apply(old: Path, new: Path, delta: Path) -> None:
 
 
 def ours_before(old: Path, new: Path, delta: Path) -> None:
-    """Read the signed lists, which both sides have anyway; start the child once."""
+    """Import it all, read the signed lists, which both sides have anyway; start the child once."""
     import hdiffpatch
+    import numpy  # noqa: F401 - which a server loads for its first delta
 
     from client_updater import deltas, patching
     from distribution.repository.delta_coding import write_delta  # noqa: F401
